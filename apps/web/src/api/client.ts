@@ -1,0 +1,58 @@
+import type { SessionView } from './desk.gen';
+
+/** Why a request was refused: what the server says, word for word. */
+export class ApiFailure extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+let csrf = '';
+
+async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = {};
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (method !== 'GET') headers['X-Tandem-Csrf'] = csrf;
+  let response: Response;
+  try {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    response = await fetch(path.startsWith('/taskrouter/') ? path : `/tandem/v1${path}`, { method, headers, credentials: 'same-origin', ...sent });
+  } catch {
+    throw new ApiFailure(0, 0, 'offline');
+  }
+  if (response.status === 204) return undefined as T;
+  const answer: unknown = await response.json().catch(() => ({}));
+  if (response.ok) return answer as T;
+  const { code, message } = answer as { code?: number; message?: string };
+  throw new ApiFailure(response.status, code ?? 0, message ?? response.statusText);
+}
+
+export const get = <T>(path: string) => ask<T>('GET', path);
+export const post = <T = unknown>(path: string, body: unknown = {}) => ask<T>('POST', path, body);
+
+/** Asks who is signed in; null for nobody. */
+export async function whoAmI(): Promise<SessionView | null> {
+  try {
+    return remember(await ask<SessionView>('GET', '/Session'));
+  } catch (why) {
+    if (why instanceof ApiFailure && why.status === 401) return null;
+    throw why;
+  }
+}
+
+export async function signIn(login: string, password: string): Promise<SessionView> {
+  return remember(await ask<SessionView>('POST', '/Session', { login, password }));
+}
+
+export async function signOut(): Promise<void> {
+  await ask('DELETE', '/Session');
+}
+
+function remember(session: SessionView): SessionView {
+  csrf = session.csrf;
+  return session;
+}

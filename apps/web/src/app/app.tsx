@@ -1,0 +1,53 @@
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import { signOut, whoAmI } from '../api/client';
+import type { SessionView } from '../api/desk.gen';
+import { DeskStream } from '../core/stream';
+import { useWords } from '../i18n';
+import { DeskProvider } from './context';
+import { Login, StartShift } from './doors';
+import { Shell } from './shell';
+
+const SHIFT = 'tandem.shift';
+
+export function App() {
+  const { say } = useWords();
+  const [session, setSession] = useState<SessionView | null | undefined>(undefined);
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    whoAmI().then(setSession, () => setSession(null));
+  }, []);
+  if (session === undefined) return <p className="loading" role="status">{say('app.loading')}</p>;
+  if (session === null) return <Login over={over} entered={(entered) => { setOver(false); setSession(entered); }} />;
+  const leave = async () => {
+    await signOut().catch(() => undefined);
+    sessionStorage.removeItem(SHIFT);
+    setSession(null);
+  };
+  return <Signed key={session.user_sid} session={session} ended={() => { setOver(true); setSession(null); }} leave={() => void leave()} />;
+}
+
+function Signed({ session, ended, leave }: { session: SessionView; ended: () => void; leave: () => void }) {
+  const { say } = useWords();
+  const stream = useMemo(() => new DeskStream(), []);
+  const link = useSyncExternalStore(stream.subscribe, () => stream.state.link.is);
+  const [shift, setShift] = useState(() => sessionStorage.getItem(SHIFT) === session.user_sid || session.worker_sid === null);
+  useEffect(() => {
+    stream.start();
+    return () => stream.stop();
+  }, [stream]);
+  useEffect(() => {
+    if (link === 'signed-out') ended();
+  });
+  const started = () => {
+    sessionStorage.setItem(SHIFT, session.user_sid);
+    setShift(true);
+  };
+  return (
+    <DeskProvider
+      session={session} stream={stream} signOut={leave}
+      waiting={<p className="loading" role="status">{say(link === 'lost' ? 'error.offline' : 'app.loading')}</p>}
+    >
+      {shift ? <Shell /> : <StartShift started={started} />}
+    </DeskProvider>
+  );
+}

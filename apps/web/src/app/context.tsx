@@ -1,0 +1,111 @@
+import { createContext, useCallback, useContext, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { ApiFailure, post } from '../api/client';
+import type { DeskCall, SessionView } from '../api/desk.gen';
+import type { Desk } from '../core/desk';
+import type { DeskStream, State } from '../core/stream';
+import { phoneOf, type Phone } from '../phone/phone';
+import { useWords, type Key } from '../i18n';
+
+export type Page = 'desk' | 'missed' | 'queues' | 'team';
+/** What lies over the page; one at a time. */
+export type Layer =
+  | { is: 'dial'; to?: string }
+  | { is: 'transfer'; call: string }
+  | { is: 'palette' }
+  | { is: 'shortcuts' }
+  | { is: 'why'; queue: string };
+
+/** Something that went wrong, shown beside what it was about: a reservation, or `desk`. */
+export type Trouble = { where: string; text: string };
+
+/** Everything that screens and actions share. */
+export type Here = {
+  session: SessionView;
+  state: State;
+  desk: Desk;
+  phone: Phone | null;
+  page: Page;
+  go: (page: Page) => void;
+  layer: Layer | null;
+  open: (layer: Layer | null) => void;
+  selected: string | null;
+  select: (reservation: string | null) => void;
+  /** Reservations (or `desk`) about which something was asked that is not answered yet. */
+  pending: ReadonlySet<string>;
+  trouble: Trouble | null;
+  forget: () => void;
+  /** Asks the server to do something with a call, once at a time. True if it did. */
+  act: (call: DeskCall, what: Key, verb: string, body?: object) => Promise<boolean>;
+  /** Asks the server for something about the agent. */
+  ask: (what: Key, path: string, body: object) => Promise<boolean>;
+  beActivity: (sid: string) => Promise<boolean>;
+  dismiss: (notice: string) => void;
+  retry: () => void;
+  signOut: () => void;
+};
+
+const Context = createContext<Here | null>(null);
+
+export function useHere(): Here {
+  const here = useContext(Context);
+  if (!here) throw new Error('outside the desk');
+  return here;
+}
+
+type Given = { session: SessionView; stream: DeskStream; signOut: () => void; children: ReactNode; waiting: ReactNode };
+
+export function DeskProvider({ session, stream, signOut, children, waiting }: Given) {
+  const state = useSyncExternalStore(stream.subscribe, () => stream.state);
+  const { say } = useWords();
+  const [page, go] = useState<Page>('desk');
+  const [layer, open] = useState<Layer | null>(null);
+  const [chosen, select] = useState<string | null>(null);
+  const [pending, setPending] = useState<ReadonlySet<string>>(new Set());
+  const [trouble, setTrouble] = useState<Trouble | null>(null);
+  const busy = useRef(new Set<string>());
+  const { desk } = state;
+  const base = `/Workspaces/${desk?.me.workspace_sid}/Workers/${desk?.me.worker_sid}`;
+
+  const run = useCallback(
+    async (where: string, what: Key, path: string, body: object, failed?: (why: string) => string) => {
+      // A second press while the first is under way does nothing.
+      if (busy.current.has(where)) return false;
+      busy.current.add(where);
+      setPending(new Set(busy.current));
+      setTrouble(null);
+      try {
+        await post(path, body);
+        return true;
+      } catch (error) {
+        const offline = error instanceof ApiFailure && error.status === 0;
+        const why = offline ? say('error.offline') : error instanceof Error ? error.message : String(error);
+        setTrouble({ where, text: failed ? failed(why) : say('fail.any', { what: say(what), why }) });
+        return false;
+      } finally {
+        busy.current.delete(where);
+        setPending(new Set(busy.current));
+      }
+    },
+    [say],
+  );
+
+  const here = useMemo<Here | null>(() => {
+    if (!desk) return null;
+    const mine = desk.calls.find((c) => c.reservation_sid === chosen);
+    return {
+      session, state, desk, page, go, layer, open, pending, trouble, signOut,
+      phone: phoneOf(desk.me),
+      selected: (mine ?? desk.calls[0])?.reservation_sid ?? null,
+      select,
+      forget: () => setTrouble(null),
+      act: (call, what, verb, body = {}) =>
+        run(call.reservation_sid, what, `${base}/Calls/${call.reservation_sid}/${verb}`, body),
+      ask: (what, path, body) => run('desk', what, `${base}${path}`, body),
+      beActivity: (sid) => run('desk', 'action.activity', `${base}/Activity`, { activity_sid: sid }),
+      dismiss: (notice) => stream.dismiss(notice),
+      retry: stream.now,
+    };
+  }, [session, state, desk, page, layer, pending, trouble, chosen, run, base, stream, signOut]);
+
+  return here ? <Context value={here}>{children}</Context> : waiting;
+}

@@ -1,0 +1,89 @@
+import { useState, type FormEvent } from 'react';
+import { ApiFailure, signIn } from '../api/client';
+import type { SessionView } from '../api/desk.gen';
+import { available } from '../core/actions';
+import { isAvailable } from '../core/desk';
+import { useWords } from '../i18n';
+import { Icon } from '../ui/icons';
+import { Press, Trouble } from '../ui/parts';
+import { ring, unlock } from '../ui/sound';
+import { useHere } from './context';
+
+/** Signing in; password managers know the fields. */
+export function Login({ over, entered }: { over: boolean; entered: (session: SessionView) => void }) {
+  const { say } = useWords();
+  const [wrong, setWrong] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    setBusy(true);
+    setWrong(null);
+    try {
+      entered(await signIn(String(form.get('username')), String(form.get('password'))));
+    } catch (error) {
+      const refused = error instanceof ApiFailure && error.status === 401;
+      const why = error instanceof ApiFailure && error.status === 0 ? say('error.offline') : String((error as Error).message);
+      setWrong(refused ? say('login.wrong') : say('login.failed', { why }));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <main className="door">
+      <form onSubmit={submit} className="card">
+        <img src="/desk/icon.svg" alt="" width="48" height="48" />
+        <h1>{say('login.title')}</h1>
+        {over && <p className="hint">{say('login.over')}</p>}
+        <label className="field"><span>{say('login.name')}</span><input name="username" autoComplete="username" autoFocus required /></label>
+        <label className="field">
+          <span>{say('login.password')}</span><input name="password" type="password" autoComplete="current-password" required />
+        </label>
+        {wrong && <p className="trouble" role="alert">{wrong}</p>}
+        <button type="submit" className="press primary big" aria-disabled={busy}><span>{say('login.button')}</span></button>
+      </form>
+    </main>
+  );
+}
+
+/** Before the first work: phone, ringtone, notifications. Its button lets the page make sounds. */
+export function StartShift({ started }: { started: () => void }) {
+  const here = useHere();
+  const { say } = useWords();
+  const known = 'Notification' in window ? Notification.permission : 'denied';
+  const [allowed, setAllowed] = useState(known);
+  const start = async () => {
+    unlock();
+    const free = available(here.desk);
+    if (!isAvailable(here.desk) && free && !(await here.beActivity(free.sid))) return;
+    started();
+  };
+  return (
+    <main className="door">
+      <div className="card shift">
+        <h1>{say('shift.title', { name: here.desk.me.name.split(' ')[0] ?? '' })}</h1>
+        <p className="hint">{say('shift.lead')}</p>
+        <section>
+          <h2><Icon name="phone" /> {say('shift.phone')}</h2>
+          <p>{here.phone ? say('shift.phone.sip', { address: here.phone.address }) : say('shift.phone.none')}</p>
+        </section>
+        <section>
+          <h2><Icon name="ring" /> {say('shift.ringer')}</h2>
+          <Press icon="play" onClick={() => { unlock(); ring(); }}>{say('shift.ringer.try')}</Press>
+        </section>
+        <section>
+          <h2><Icon name="note" /> {say('shift.notify')}</h2>
+          <p>{say('shift.notify.why')}</p>
+          {allowed === 'default' ? (
+            <Press onClick={async () => setAllowed(await Notification.requestPermission())}>{say('shift.notify.allow')}</Press>
+          ) : (
+            <p className="hint">{say(allowed === 'granted' ? 'shift.notify.on' : 'shift.notify.off')}</p>
+          )}
+        </section>
+        <Trouble where="desk" />
+        <button type="button" className="press primary big" onClick={() => void start()}><span>{say('shift.start')}</span></button>
+        <Press tone="quiet" onClick={() => { unlock(); started(); }}>{say('shift.later')}</Press>
+      </div>
+    </main>
+  );
+}

@@ -1,0 +1,130 @@
+import { get, post } from '../api/client';
+import type { MissedCall } from '../api/desk.gen';
+import { useHere } from '../app/context';
+import { prettyNumber } from '../core/desk';
+import { useWords } from '../i18n';
+import { Clock, Press } from '../ui/parts';
+import { useLoaded } from '../ui/loaded';
+import { doing } from './layers';
+
+export function Missed() {
+  const here = useHere();
+  const { say, language } = useWords();
+  const { workspace_sid, worker_sid } = here.desk.me;
+  const path = `/Workspaces/${workspace_sid}/Workers/${worker_sid}/Missed`;
+  const loaded = useLoaded(async () => (await get<{ missed: MissedCall[] }>(path)).missed, [path, here.desk.calls.length]);
+  const time = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+  const HOW = { missed: 'missed.missed', rejected: 'missed.rejected', canceled: 'missed.canceled' } as const;
+  return (
+    <div className="board">
+      <h2>{say('missed.title')}</h2>
+      {loaded === 'failed' && <p className="trouble" role="alert">{say('missed.failed')}</p>}
+      {Array.isArray(loaded) && loaded.length === 0 && <p className="empty">{say('missed.empty')}</p>}
+      {Array.isArray(loaded) && loaded.length > 0 && (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{say('table.who')}</th><th scope="col">{say('table.how')}</th><th scope="col">{say('table.queue')}</th>
+              <th scope="col">{say('table.when')}</th><th scope="col">{say('table.action')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {loaded.map((one) => (
+              <tr key={one.reservation_sid}>
+                <th scope="row">{one.name ?? prettyNumber(one.number)}</th>
+                <td>{say(HOW[one.how as keyof typeof HOW] ?? 'missed.missed')}</td>
+                <td>{one.direct ? say('badge.direct') : one.queue_name}</td>
+                <td>{time.format(new Date(one.at))}</td>
+                <td><Press icon="phone" onClick={() => here.open({ is: 'dial', to: one.number })}>{say('action.callback')}</Press></td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </div>
+  );
+}
+
+export function Queues() {
+  const here = useHere();
+  const { say } = useWords();
+  const supervises = here.desk.me.role !== 'agent';
+  return (
+    <div className="board">
+      <h2>{say('queues.title')}</h2>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{say('table.queue')}</th><th scope="col" className="figure">{say('table.waiting')}</th>
+            <th scope="col" className="figure">{say('table.longest')}</th><th scope="col" className="figure">{say('table.talking')}</th>
+            <th scope="col" className="figure">{say('table.parked')}</th><th scope="col" className="figure">{say('table.available')}</th>
+            {supervises && <th scope="col">{say('table.action')}</th>}
+          </tr>
+        </thead>
+        <tbody>
+          {here.desk.queues.map((queue) => (
+            <tr key={queue.sid}>
+              <th scope="row">{queue.name}</th>
+              <td className={`figure ${queue.waiting > 0 && queue.available === 0 ? 'late' : ''}`}>{queue.waiting}</td>
+              <td className="figure">{queue.longest_since && queue.waiting > 0 ? <Clock since={queue.longest_since} /> : '–'}</td>
+              <td className="figure">{queue.assigned}</td>
+              <td className="figure">{queue.parked}</td>
+              <td className="figure">{queue.available} / {queue.eligible}</td>
+              {supervises && (
+                <td>{queue.waiting > 0 && <Press onClick={() => here.open({ is: 'why', queue: queue.sid })}>{say('why.button')}</Press>}</td>
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+export function Team() {
+  const here = useHere();
+  const { say } = useWords();
+  const { desk } = here;
+  const supervises = desk.me.role !== 'agent';
+  const change = (worker: string, activity_sid: string) =>
+    void post(`/Workspaces/${desk.me.workspace_sid}/Workers/${worker}/Activity`, { activity_sid });
+  return (
+    <div className="board">
+      <h2>{say('team.title')}</h2>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{say('table.who')}</th><th scope="col">{say('table.activity')}</th>
+            <th scope="col" className="figure">{say('table.since')}</th><th scope="col">{say('table.calls')}</th>
+            <th scope="col" className="figure">{say('table.parked')}</th><th scope="col">{say('table.skills')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {[...desk.people].sort((a, b) => a.name.localeCompare(b.name)).map((person) => {
+            const { word, tone } = doing(person, say);
+            return (
+              <tr key={person.worker_sid}>
+                <th scope="row">{person.name} {person.extension && <small>{person.extension}</small>}</th>
+                <td>
+                  {supervises ? (
+                    <select
+                      aria-label={say('table.change', { name: person.name })}
+                      value={desk.activities.find((a) => a.name === person.activity)?.sid ?? ''}
+                      onChange={(event) => change(person.worker_sid, event.target.value)}
+                    >
+                      {desk.activities.map((a) => <option key={a.sid} value={a.sid}>{a.name}</option>)}
+                    </select>
+                  ) : person.activity}
+                </td>
+                <td className="figure"><Clock since={person.since} /></td>
+                <td><span className={`dot ${tone}`}>{word}</span></td>
+                <td className="figure">{person.parked}</td>
+                <td>{person.skills.join(', ')}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,33 @@
+//! Voice: live calls, the TwiML each runs, the queues they wait in and the conferences they meet in.
+
+mod announcement;
+mod audio;
+mod calls;
+mod conference;
+mod cut;
+mod dial;
+mod features;
+mod gather;
+mod handover;
+mod inbound;
+mod machine;
+mod orders;
+mod parameters;
+mod participants;
+#[allow(missing_docs, reason = "fields are named after the API's; variants carry the documentation")]
+pub mod port;
+mod program;
+mod queue;
+mod recording;
+mod requests;
+mod seats;
+mod settings;
+mod state;
+mod supervise;
+mod switchboard;
+mod talk;
+mod views;
+
+pub use port::*;
+pub use settings::SwitchboardSettings;
+pub use switchboard::Switchboard;

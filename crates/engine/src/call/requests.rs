@@ -1,0 +1,193 @@
+//! What the API asks: new calls, changes to live ones in every state (reference: voice §3.1, §3.5), queue members.
+
+use super::calls::Outgoing;
+use super::port::*;
+use super::state::*;
+use super::switchboard::{Switchboard, Timer};
+use base::*;
+use std::time::Duration;
+
+const TIMEOUT_MAX: Duration = Duration::from_secs(600);
+
+impl Switchboard {
+    pub(super) fn on_request(&mut self, what: Request) -> Response {
+        match what {
+            Request::CreateCall(new) => self.create_call(new),
+            Request::UpdateCall { call, change } => self.update_call(call, change),
+            Request::DequeueMember { queue, call, webhook } => self.dequeue_member(queue, call, webhook),
+            Request::UpdateTalk { reservation, party, change } => {
+                self.update_talk(reservation, party, change)
+            }
+            Request::AddParticipant { conference, new } => self.add_participant(conference, *new),
+            Request::UpdateParticipant { conference, participant, change } => {
+                self.update_participant(conference, &participant, change)
+            }
+            Request::RemoveParticipant { conference, participant } => {
+                self.remove_participant(conference, &participant)
+            }
+            Request::StartRecording { call, new } => self.start_recording(call, new),
+            Request::UpdateRecording { of, recording, change } => {
+                self.update_recording(of, recording, change)
+            }
+            Request::UpdateConference { conference, change } => self.update_conference(conference, change),
+        }
+    }
+
+    fn create_call(&mut self, new: NewCall) -> Response {
+        let Some((to, destination, headers)) = self.resolve(&new.to) else {
+            return refused(
+                400,
+                21211,
+                format!("The phone number you are attempting to call, {}, is not valid.", new.to),
+            );
+        };
+        let sid = CallSid::generate(&mut self.entropy);
+        let from = self.caller_id_for(&destination, new.from);
+        let callback = new.status_callback.map(|s| CallbackPlan {
+            webhook: s.webhook,
+            events: s.events,
+            extra: Vec::new(),
+        });
+        let made = self.call_out(Outgoing {
+            sid,
+            to,
+            from,
+            destination,
+            parent: None,
+            direction: CallDirection::OutboundApi,
+            doing: Doing::Program,
+            timeout: new.timeout.min(TIMEOUT_MAX),
+            callback,
+            credentials: new.sip_credentials,
+            headers,
+            send_digits: new.send_digits,
+        });
+        let Some(call) = made.and_then(|sid| self.calls.get_mut(&sid)) else {
+            return refused(503, 20503, "Too many live calls".to_owned());
+        };
+        call.at_answer = Some(new.program);
+        call.fallback = new.fallback;
+        call.to_record = new.record;
+        call.machine = new.machine;
+        if let Some(limit) = new.time_limit {
+            self.arm(Timer::Limit(sid), limit);
+        }
+        self.shown(sid)
+    }
+
+    fn shown(&self, sid: CallSid) -> Response {
+        match self.calls.get(&sid) {
+            Some(call) => Response::Call(Box::new(call.record.clone())),
+            None => self.missing(sid),
+        }
+    }
+
+    pub(super) fn missing(&self, sid: CallSid) -> Response {
+        if self.ended.contains(&sid) {
+            refused(400, 21220, "Call is not in-progress. Cannot redirect.".to_owned())
+        } else {
+            let account = self.settings.account;
+            refused(
+                404,
+                20404,
+                format!(
+                    "The requested resource /2010-04-01/Accounts/{account}/Calls/{sid}.json was not found"
+                ),
+            )
+        }
+    }
+
+    fn update_call(&mut self, sid: CallSid, change: CallChange) -> Response {
+        let Some(call) = self.calls.get_mut(&sid) else { return self.missing(sid) };
+        if let Some(webhook) = change.status_callback {
+            // Fires `completed` at the end, whatever was wanted before.
+            call.status_callback = Some(CallbackPlan { webhook, events: Vec::new(), extra: Vec::new() });
+        }
+        if let Some(fallback) = change.fallback {
+            call.fallback = Some(fallback);
+        }
+        let record = call.record.clone();
+        if let Some(limit) = change.time_limit {
+            self.arm(Timer::Limit(sid), limit);
+        }
+        match change.status {
+            Some(EndStatus::Completed) => return self.end_by_request(sid, record),
+            Some(EndStatus::Canceled) if self.calls.get(&sid).is_some_and(|c| !c.is_up()) => {
+                return self.end_by_request(sid, record);
+            }
+            Some(EndStatus::Canceled) | None => {}
+        }
+        if let Some(program) = change.program {
+            self.redirect(sid, program);
+        }
+        self.record_call(sid);
+        match self.calls.get(&sid) {
+            Some(call) => Response::Call(Box::new(call.record.clone())),
+            // Its new document ended it at once.
+            None => Response::Call(Box::new(record)),
+        }
+    }
+
+    fn end_by_request(&mut self, sid: CallSid, mut record: CallRecord) -> Response {
+        let queued = record.status == CallStatus::Queued;
+        if queued && let Some(call) = self.calls.get_mut(&sid) {
+            // Nobody was called yet, as far as the application knows: no callback.
+            call.status_callback = None;
+        }
+        let incoming = self.calls.get(&sid).is_some_and(|c| matches!(c.stage, Stage::Incoming(_)));
+        if incoming {
+            self.refuse(sid, 480, CallStatus::Canceled);
+        } else {
+            self.hang_up(sid);
+        }
+        record.updated = self.now.wall;
+        record.ended = Some(self.now.wall);
+        record.status = match (record.status, record.answered) {
+            (_, Some(_)) => CallStatus::Completed,
+            _ => CallStatus::Canceled,
+        };
+        Response::Call(Box::new(record))
+    }
+
+    /// The call runs another document from now on, whatever it does.
+    fn redirect(&mut self, sid: CallSid, program: Program) {
+        let Some(call) = self.calls.get_mut(&sid) else { return };
+        self.out.push(Effect::Record(Record::Timeline(TimelineEntry {
+            call: sid,
+            at: self.now.wall,
+            kind: "twiml".to_owned(),
+            text: "redirected by the API".to_owned(),
+            data: serde_json::Value::Null,
+        })));
+        match (call.stage, &call.doing) {
+            // Runs when somebody answers.
+            (Stage::Dialing | Stage::Ringing, Doing::Program) => call.at_answer = Some(program),
+            (Stage::Dialing | Stage::Ringing, _) => {
+                self.cut(sid, Cut::Redirected, None);
+                if let Some(call) = self.calls.get_mut(&sid) {
+                    call.at_answer = Some(program);
+                }
+            }
+            _ => {
+                self.cut(sid, Cut::Redirected, None);
+                self.start_program(sid, program);
+            }
+        }
+    }
+
+    fn dequeue_member(&mut self, queue: QueueSid, call: Option<CallSid>, webhook: Webhook) -> Response {
+        let missing = || refused(404, 20404, "The requested queue member was not found".to_owned());
+        let Some(view) = self.queue(queue) else { return missing() };
+        let member = match call {
+            Some(call) => view.members.into_iter().find(|m| m.call == call),
+            None => view.members.into_iter().next(),
+        };
+        let Some(member) = member else { return missing() };
+        self.redirect(member.call, Program::Webhook(webhook));
+        Response::Member { queue, member }
+    }
+}
+
+pub(super) fn refused(status: u16, code: u32, message: String) -> Response {
+    Response::Refused { status, code, message }
+}

@@ -1,0 +1,52 @@
+use base::{AccountSid, PhoneNumber};
+
+/// Calls that may live at once before new ones get `503`.
+const LIVE_CALLS_MAX: usize = 5_000;
+/// Calls that may wait in a queue of which nobody said otherwise.
+const QUEUE_SIZE: u32 = 100;
+
+/// What one account's switchboard needs to know and never changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SwitchboardSettings {
+    /// Whose calls these are.
+    pub account: AccountSid,
+    /// `ApiVersion` in every webhook.
+    pub api_version: String,
+    /// Domains whose users are our registered phones: `sip:ana@pbx.example` with `pbx.example` here rings `ana`.
+    pub sip_domains: Vec<String>,
+    /// Where we are reached over HTTP, for links.
+    pub public_url: String,
+    /// Size limit of a queue made on demand.
+    pub queue_size_default: u32,
+    /// Hold and park music by URL; `None` plays our own.
+    pub hold_music: Option<String>,
+    /// Calls beyond this many are refused with `503`.
+    pub live_calls_max: usize,
+    /// A phone that is no agent's may call public numbers.
+    pub phones_dial_out: bool,
+    /// Caller ID of calls to the outside that bring none of their own.
+    pub caller_id: Option<PhoneNumber>,
+    /// Ringing tone that a caller hears, by country.
+    pub ring_tone: String,
+    /// A task that is canceled while its caller waits ends the wait (the call goes on after `<Enqueue>`). Off, as documented.
+    pub canceled_task_releases_caller: bool,
+}
+
+impl SwitchboardSettings {
+    /// The documented defaults for this account.
+    pub fn new(account: AccountSid, public_url: impl Into<String>) -> Self {
+        Self {
+            account,
+            api_version: "2010-04-01".to_owned(),
+            sip_domains: Vec::new(),
+            public_url: public_url.into(),
+            queue_size_default: QUEUE_SIZE,
+            hold_music: None,
+            live_calls_max: LIVE_CALLS_MAX,
+            phones_dial_out: true,
+            caller_id: None,
+            ring_tone: "us".to_owned(),
+            canceled_task_releases_caller: false,
+        }
+    }
+}

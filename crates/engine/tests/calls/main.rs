@@ -1,0 +1,16 @@
+//! The switchboard's stories, with scripted phones, media and applications, in virtual time.
+
+#![expect(clippy::unwrap_used, reason = "a story that lacks what it speaks of has failed")]
+#![expect(clippy::manual_is_multiple_of, reason = "a die is thrown: the remainder is what is meant")]
+
+mod conferences;
+mod day;
+mod handover;
+mod machine;
+mod parking;
+mod random;
+mod recordings;
+mod supervise;
+mod tasks;
+mod updates;
+mod verbs;

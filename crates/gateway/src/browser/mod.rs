@@ -1,0 +1,181 @@
+//! Browsers as phones: a websocket that the Voice SDK speaks (`/signal`), WebRTC audio on one UDP port, and stations.
+//!
+//! A browser's leg is a leg like any other: the engine sees [`sip::port`] commands and events, the media plane plain RTP.
+//! A *station* is a browser that keeps one peer connection for a whole shift; legs come and go on it without a new
+//! description (docs/reference/station.md).
+
+mod connection;
+mod frames;
+mod legs;
+mod peers;
+mod signalling;
+mod splice;
+mod stations;
+
+pub use frames::SignalError;
+
+use crate::media::MediaPlane;
+use base::{AccountSid, ApplicationSid, Clock, Entropy, Timestamp};
+use peers::Peers;
+use signalling::{Input, Switch};
+use sip::port::{Command, Destination, Event, LegId};
+use std::collections::HashSet;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tracing::error;
+
+/// What an access token lets a browser do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VoiceAccess {
+    /// Whose token it is.
+    pub account: AccountSid,
+    /// Who the browser is: `alice`.
+    pub identity: String,
+    /// Whether it may be called.
+    pub incoming: bool,
+    /// The TwiML application it may call, and the parameters that the token adds.
+    pub outgoing: Option<(ApplicationSid, Vec<(String, String)>)>,
+    /// When the token ends.
+    pub expires: Timestamp,
+}
+
+/// Reads access tokens.
+pub trait Doorkeeper: Send + Sync {
+    /// What the token lets its bearer do.
+    fn check<'a>(
+        &'a self,
+        token: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<VoiceAccess, SignalError>> + Send + 'a>>;
+}
+
+/// How browsers are served.
+pub struct BrowserSettings {
+    /// Where their media arrives: one UDP port for all.
+    pub address: SocketAddr,
+    /// The address browsers are told to send media to, if not the bound one (a public address before a NAT).
+    pub advertised: Option<SocketAddr>,
+    /// The domain of the addresses that stations dial.
+    pub domain: String,
+    /// The process's clock.
+    pub clock: Clock,
+    /// Seeds SIDs and reconnect tokens.
+    pub entropy: Entropy,
+    /// Who reads tokens.
+    pub doorkeeper: Arc<dyn Doorkeeper>,
+}
+
+/// The browsers: a handle, clones are the same.
+#[derive(Clone)]
+pub struct Browsers {
+    inbox: mpsc::Sender<Input>,
+    doorkeeper: Arc<dyn Doorkeeper>,
+    peers: Peers,
+    /// Outbound legs that are browsers'; inbound ones are told by their number.
+    legs: Arc<Mutex<HashSet<LegId>>>,
+    live: Arc<AtomicUsize>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Browsers {
+    /// Binds the media port and starts. Must be called within a tokio runtime. `events` and `media_events` are what the
+    /// engine is told by.
+    pub fn start(
+        settings: BrowserSettings,
+        media: MediaPlane,
+        events: mpsc::Sender<Event>,
+        media_events: mpsc::Sender<::media::control::Event>,
+    ) -> std::io::Result<Self> {
+        let (peer_events, peer_inbox) = mpsc::channel(PEER_EVENTS_MAX);
+        let peers = Peers::start(settings.address, settings.advertised, media.clone(), peer_events)?;
+        let (inbox, messages) = mpsc::channel(INBOX_MAX);
+        let legs = Arc::new(Mutex::new(HashSet::new()));
+        let live = Arc::new(AtomicUsize::new(0));
+        let doorkeeper = Arc::clone(&settings.doorkeeper);
+        let switch = Switch::new(
+            settings,
+            media,
+            peers.clone(),
+            events,
+            media_events,
+            Arc::clone(&legs),
+            Arc::clone(&live),
+        );
+        let task = tokio::spawn(switch.run(messages, peer_inbox));
+        Ok(Self { inbox, doorkeeper, peers, legs, live, task: Arc::new(Mutex::new(Some(task))) })
+    }
+
+    /// Whether a command is for a browser's leg. An `Invite` to one makes it so.
+    pub fn takes(&self, command: &Command) -> bool {
+        let mut legs = self.legs.lock().unwrap_or_else(PoisonError::into_inner);
+        match command {
+            Command::Invite { leg, to: Destination::Client(_), .. } => {
+                legs.insert(*leg);
+                true
+            }
+            Command::Invite { .. } => false,
+            Command::Progress { leg, .. }
+            | Command::Answer { leg }
+            | Command::Refuse { leg, .. }
+            | Command::Hangup { leg } => leg.0 >= INBOUND_LEGS || legs.contains(leg),
+        }
+    }
+
+    /// Does what the engine asks of a browser's leg.
+    pub fn command(&self, command: Command) {
+        if let Err(refused) = self.inbox.try_send(Input::Command(command)) {
+            error!(?refused, "an order for a browser is lost: there are too many");
+        }
+    }
+
+    /// The UDP address of every browser's media.
+    pub fn address(&self) -> SocketAddr {
+        self.peers.address()
+    }
+
+    /// Legs that are not over.
+    pub fn live_legs(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// From now on new calls are refused.
+    pub fn drain(&self) {
+        // Calls of a switch that is this busy are refused for want of room.
+        let _ = self.inbox.try_send(Input::Drain);
+    }
+
+    /// Ends every call and peer connection.
+    pub async fn stop(&self) {
+        let (done, told) = oneshot::channel();
+        if self.inbox.send(Input::Stop(done)).await.is_ok() {
+            // It has ended either way.
+            let _ = told.await;
+        }
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && let Err(error) = task.await
+        {
+            error!(%error, "the browsers' switch had panicked");
+        }
+        let peers = self.peers.clone();
+        if tokio::task::spawn_blocking(move || peers.shutdown()).await.is_err() {
+            error!("the browsers' media could not be ended");
+        }
+    }
+
+    /// The websocket, to be served at `/signal`.
+    pub fn routes(&self) -> axum::Router {
+        connection::routes(self.clone())
+    }
+}
+
+/// Legs with this number and above are calls that browsers make; the SIP gateway never counts so far.
+const INBOUND_LEGS: u64 = 1 << 48;
+/// Messages that may wait for the switch.
+const INBOX_MAX: usize = 16_384;
+/// Reports of peer connections that may wait for it.
+const PEER_EVENTS_MAX: usize = 16_384;

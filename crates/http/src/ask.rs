@@ -1,0 +1,178 @@
+//! What a handler is given: who asks, by which address, and with what.
+
+use crate::answer::Failure;
+use crate::desk::{Desks, Logins, access};
+use crate::event_bridge::Bridge;
+use crate::{Api, BODY_BYTES_MAX, address::Reached, auth};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Path, RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use base::{AccountSid, Timestamp, WorkspaceSid};
+use engine::routing::Workspace;
+use engine::routing::command::{Answer as Decided, Command};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use wire::{Address, ApiError, Params};
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub api: Arc<Api>,
+    /// The websockets of the TaskRouter JS SDK.
+    pub bridge: Arc<Bridge>,
+    /// The websockets of desks.
+    pub desks: Arc<Desks>,
+    /// What keeps guessers of passwords slow.
+    pub logins: Arc<Logins>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Api;
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+impl App {
+    pub fn new(api: Api) -> Self {
+        let desks = Arc::new(Desks::new(&api));
+        Self { api: Arc::new(api), bridge: Arc::new(Bridge::new()), desks, logins: Arc::new(Logins::new()) }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now().wall
+    }
+
+    /// `ws` must be `account`'s.
+    pub fn own(&self, account: AccountSid, ws: WorkspaceSid) -> Result<(), ApiError> {
+        if self.workspaces.account_of(ws) == Some(account) { Ok(()) } else { Err(ApiError::not_found(ws)) }
+    }
+
+    /// Reads a workspace of the asking account.
+    pub async fn read<R: Send + 'static>(
+        &self,
+        asked: &Asked,
+        ws: WorkspaceSid,
+        read: impl FnOnce(&Workspace, Timestamp) -> Result<R, ApiError> + Send + 'static,
+    ) -> Result<R, ApiError> {
+        self.own(asked.account, ws)?;
+        self.workspaces.read(ws, read).await?
+    }
+
+    /// Asks a workspace of the asking account to change, and reads it as it is then.
+    pub async fn change<R: Send + 'static>(
+        &self,
+        asked: &Asked,
+        ws: WorkspaceSid,
+        command: Command,
+        read: impl FnOnce(&Workspace, Timestamp, &Decided) -> Result<R, ApiError> + Send + 'static,
+    ) -> Result<R, ApiError> {
+        self.own(asked.account, ws)?;
+        self.workspaces.ask_and_read(ws, command, read).await?
+    }
+
+    /// Asks a workspace of the asking account to change.
+    pub async fn ask(&self, asked: &Asked, ws: WorkspaceSid, command: Command) -> Result<(), ApiError> {
+        self.own(asked.account, ws)?;
+        self.workspaces.ask(ws, command).await?;
+        Ok(())
+    }
+}
+
+/// An authenticated request with its parameters.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub account: AccountSid,
+    /// Root of the product's URLs, version included.
+    pub at: Address,
+    pub params: Params,
+    /// `If-Match`, if it names a version.
+    pub if_match: Option<u64>,
+    /// The body as it came.
+    pub body: Bytes,
+}
+
+impl FromRequest<App> for Asked {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        let (mut parts, body) = request.into_parts();
+        let account = account(&mut parts, app).await?;
+        let body = read_body(&parts.headers, body).await?;
+        let is_json = content_type(&parts.headers).contains("json");
+        let form: &[u8] = if is_json { b"" } else { &body };
+        let if_match = parts.headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
+        Ok(Self {
+            account,
+            at: address(&parts),
+            params: Params::parse(parts.uri.query().unwrap_or_default(), form)?,
+            if_match: if_match.and_then(wire::taskrouter::if_match),
+            body,
+        })
+    }
+}
+
+/// The account that a request may act for: by its credentials, else by its session if that may do this.
+async fn account(parts: &mut Parts, app: &App) -> Result<AccountSid, ApiError> {
+    let signs_in =
+        !parts.headers.contains_key(header::AUTHORIZATION) && access::cookie(&parts.headers).is_some();
+    if !signs_in {
+        return auth::authenticate(app, &parts.headers).await;
+    }
+    let user = access::signed_in(app, &parts.method, &parts.headers).await?.user;
+    let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let names = RawPathParams::from_request_parts(parts, app).await.ok();
+    let named = |name: &str| {
+        let mut pairs = names.iter().flat_map(|params| params.iter());
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+    };
+    match access::permitted(&user, &parts.method, route.as_deref().unwrap_or_default(), named) {
+        true => Ok(user.account),
+        false => Err(ApiError::of(20403)),
+    }
+}
+
+/// The product's root with the version that the path names.
+pub(crate) fn address(parts: &Parts) -> Address {
+    let reached = parts.extensions.get::<Reached>();
+    let version = reached.and_then(|reached| reached.path.split('/').nth(2)).unwrap_or_default();
+    let root = reached.map(|reached| reached.root.as_str()).unwrap_or_default();
+    Address::new(format!("{root}/{version}"))
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The whole body, or 413.
+pub(crate) async fn read_body(headers: &HeaderMap, body: axum::body::Body) -> Result<Bytes, ApiError> {
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > BODY_BYTES_MAX) {
+        return Err(ApiError::of(20413));
+    }
+    match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if is_too_long(&error) => Err(ApiError::of(20413)),
+        Err(_) => Err(ApiError::invalid("The request body could not be read")),
+    }
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.to_string().contains("length limit"))
+}
+
+/// What the path names. A text that is no SID of its kind names nothing: 404.
+pub(crate) struct At<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for At<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        match Path::<T>::from_request_parts(parts, app).await {
+            Ok(Path(named)) => Ok(Self(named)),
+            Err(_) => Err(ApiError::not_found("").into()),
+        }
+    }
+}

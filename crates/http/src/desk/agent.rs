@@ -1,0 +1,387 @@
+//! What an agent does at the desk beside parking and picking up: turn down, hold, mute, hand over, end, wrap up, dial,
+//! change activity; and what they look up.
+
+use super::calls::{act, known, show};
+use super::fields;
+use crate::answer::{Outcome, created, ok};
+use crate::ask::{App, Asked, At};
+use axum::extract::State;
+use base::*;
+use engine::call::port::{
+    CallChange, EndStatus, Program, Request, Response, SeatChange, TalkParty, TalkView,
+};
+use engine::routing::command::{
+    Answer as Decided, Command, ConferenceInstruction, Instruction, NewTask, TaskChange, WorkerChange,
+};
+use engine::routing::model::{
+    Attributes, ReservationStatus, RoutingTarget, Task, TaskStatus, TransferMode, TransferTarget, VoiceState,
+};
+use engine::routing::{AgentCallState, Workspace};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+use store::{Page, ToldFilter};
+use tracing::info;
+use wire::desk::{DeskGone, MissedCall};
+use wire::form::bad;
+use wire::{ApiError, Params, tandem};
+
+type OfCall = (WorkspaceSid, WorkerSid, ReservationSid);
+
+/// How long the task of a call out may live.
+const OUTBOUND_TASK: Duration = Duration::from_secs(3_600);
+/// Missed calls that one answer tells of.
+const MISSED_MAX: u32 = 50;
+/// Longest note, in characters: it becomes part of the task's attributes.
+const NOTE_CHARS_MAX: usize = 1_000;
+
+/// `activity_sid`: what the worker does from now on. `reject_pending`: offers that are open are turned down.
+pub(super) async fn activity(
+    State(app): State<App>,
+    At((ws, wk)): At<(WorkspaceSid, WorkerSid)>,
+    asked: Asked,
+) -> Outcome {
+    let form = fields(&asked)?;
+    let change = WorkerChange {
+        activity: Some(form.required_parsed("activity_sid")?),
+        reject_pending: form.boolean("reject_pending").unwrap_or(false),
+        ..WorkerChange::default()
+    };
+    let command = Command::UpdateWorker { sid: wk, if_match: None, change };
+    let read = move |w: &Workspace, _, _: &Decided| {
+        let worker = w.worker(wk).ok_or_else(|| ApiError::not_found(wk))?;
+        Ok(json!({ "worker_sid": wk, "activity_sid": worker.activity }))
+    };
+    Ok(ok(app.change(&asked, ws, command, read).await?))
+}
+
+pub(super) async fn reject(State(app): State<App>, At(at): At<OfCall>, asked: Asked) -> Outcome {
+    let status = ReservationStatus::Rejected;
+    let command = Command::UpdateReservation { sid: at.2, if_match: None, status, activity: None };
+    act(&app, &asked, at, "a rejection", command).await
+}
+
+/// `party` (`me`, `customer`, or a colleague's SID), and what becomes of them: `hold`, `muted`, `leave`.
+pub(super) async fn talk(State(app): State<App>, At(at): At<OfCall>, asked: Asked) -> Outcome {
+    let (ws, wk, wr) = at;
+    let form = fields(&asked)?;
+    let party = match form.filled("party").unwrap_or("customer") {
+        "me" => TalkParty::Agent,
+        "customer" => TalkParty::Customer,
+        sid => TalkParty::Worker(sid.parse().map_err(|_| bad("party", sid, "is nobody in this call"))?),
+    };
+    let change = SeatChange {
+        muted: form.boolean("muted"),
+        hold: form.boolean("hold"),
+        leave: form.boolean("leave").unwrap_or(false),
+        ..SeatChange::default()
+    };
+    known(&app, &asked, at).await?;
+    done(app.voice.request(Request::UpdateTalk { reservation: wr, party, change }).await?)?;
+    info!(worker.sid = %wk, reservation.sid = %wr, "{wk} changed the conversation of {wr}");
+    app.desks.touch(ws, wk).await;
+    Ok(show(&app, &asked, ws, wk).await?)
+}
+
+fn done(response: Response) -> Result<(), ApiError> {
+    match response {
+        Response::Refused { status, code, message } => Err(ApiError::refused(status, code, message)),
+        _ => Ok(()),
+    }
+}
+
+/// Hangs up on the caller, whether live, parked or still being called.
+pub(super) async fn end(State(app): State<App>, At(at): At<OfCall>, asked: Asked) -> Outcome {
+    let (ws, wk, wr) = at;
+    let found = move |w: &Workspace, _| {
+        let reservation = w.reservation(wr).filter(|r| r.worker == wk);
+        let reservation = reservation.ok_or_else(|| ApiError::not_found(wr))?;
+        let task = w.task(reservation.task).ok_or_else(|| ApiError::not_found(wr))?;
+        Ok((task.sid, reservation.status, call_sid(task), is_outbound(task)))
+    };
+    let (task, status, call, outbound) = app.read(&asked, ws, found).await?;
+    let talk: Option<TalkView> = app.voice.read(move |calls, _| calls.talk(wr)).await?;
+    let call = talk.and_then(|talk| talk.customer).or(call);
+    match (status, call) {
+        (ReservationStatus::Pending, call) if outbound => {
+            if let Some(call) = call {
+                hang_up(&app, call).await?;
+            }
+            let change = TaskChange {
+                status: Some(TaskStatus::Canceled),
+                reason: Some("The agent gave up".to_owned()),
+                ..TaskChange::default()
+            };
+            // The far end's own end may have settled it.
+            let _ = app.ask(&asked, ws, Command::UpdateTask { sid: task, if_match: None, change }).await;
+        }
+        (ReservationStatus::Accepted, Some(call)) => hang_up(&app, call).await?,
+        _ => {
+            return Err(ApiError::invalid(format!("Reservation {wr} has no call that could be ended")).into());
+        }
+    }
+    info!(worker.sid = %wk, reservation.sid = %wr, "{wk} ended the call of {wr}");
+    Ok(show(&app, &asked, ws, wk).await?)
+}
+
+/// A call that has just ended by itself is as good.
+async fn hang_up(app: &App, call: CallSid) -> Result<(), ApiError> {
+    let change = CallChange { status: Some(EndStatus::Completed), ..CallChange::default() };
+    match app.voice.request(Request::UpdateCall { call, change }).await? {
+        Response::Refused { code: 21220, .. } | Response::Refused { status: 404, .. } => Ok(()),
+        other => done(other),
+    }
+}
+
+fn call_sid(task: &Task) -> Option<CallSid> {
+    task.attributes.map().get("call_sid").and_then(Value::as_str).and_then(|text| text.parse().ok())
+}
+
+fn is_outbound(task: &Task) -> bool {
+    task.attributes.map().contains_key("outbound_to")
+}
+
+/// Ends wrap-up (or a notice). `outcome` and `notes` become part of the task's attributes first.
+pub(super) async fn complete(State(app): State<App>, At(at): At<OfCall>, asked: Asked) -> Outcome {
+    let (ws, _, wr) = at;
+    known(&app, &asked, at).await?;
+    let form = fields(&asked)?;
+    let outcome = form.text_max("outcome", NOTE_CHARS_MAX)?.filter(|text| !text.is_empty());
+    let notes = form.text_max("notes", NOTE_CHARS_MAX)?.filter(|text| !text.is_empty());
+    if outcome.is_some() || notes.is_some() {
+        let read = move |w: &Workspace, _| {
+            let task = w.reservation(wr).and_then(|r| w.task(r.task));
+            let task = task.ok_or_else(|| ApiError::not_found(wr))?;
+            Ok((task.sid, task.attributes.map().get("conversations").cloned()))
+        };
+        let (task, conversations) = app.read(&asked, ws, read).await?;
+        let mut merge = Map::new();
+        if let Some(outcome) = outcome {
+            let mut all = match conversations {
+                Some(Value::Object(all)) => all,
+                _ => Map::new(),
+            };
+            all.insert("outcome".to_owned(), outcome.into());
+            merge.insert("conversations".to_owned(), Value::Object(all));
+        }
+        if let Some(notes) = notes {
+            merge.insert("notes".to_owned(), notes.into());
+        }
+        let change = TaskChange { merge: Some(merge), ..TaskChange::default() };
+        app.ask(&asked, ws, Command::UpdateTask { sid: task, if_match: None, change }).await?;
+    }
+    let status = ReservationStatus::Completed;
+    let command = Command::UpdateReservation { sid: wr, if_match: None, status, activity: None };
+    act(&app, &asked, at, "completion", command).await
+}
+
+/// Calls `to`: the live call, if any, is parked; the agent's phone rings, then the far end is called.
+pub(super) async fn dial(
+    State(app): State<App>,
+    At((ws, wk)): At<(WorkspaceSid, WorkerSid)>,
+    asked: Asked,
+) -> Outcome {
+    let form = fields(&asked)?;
+    let to = form.phone("to", 21211)?.ok_or_else(|| ApiError::of(21201))?;
+    let phone = app.voice.read(move |calls, _| calls.agent_settings(wk)).await?;
+    let chosen = form.phone("from", 21212)?;
+    let from = chosen.or_else(|| phone.as_ref().and_then(|p| p.caller_id.clone()));
+    let from = from.ok_or_else(|| ApiError::of(21213))?;
+    if app.store.number_called(from.clone()).await?.is_none_or(|of| of.account != asked.account) {
+        return Err(ApiError::of(21212).into());
+    }
+    park_live(&app, &asked, ws, wk).await?;
+    let workflow = phone.and_then(|p| p.outbound_workflow);
+    let command = Command::CreateTask(outbound_task(wk, &to, &from, workflow));
+    let read = move |w: &Workspace, _, made: &Decided| {
+        let Decided::Task(task) = made else { return Err(ApiError::internal("no task was made")) };
+        Ok((*task, w.task(*task).and_then(|task| task.reservations.first().copied())))
+    };
+    let (task, offered) = app.change(&asked, ws, command, read).await?;
+    let Some(reservation) = offered else {
+        let status = Some(TaskStatus::Canceled);
+        let reason = Some("The agent was not free to call".to_owned());
+        let change = TaskChange { status, reason, ..TaskChange::default() };
+        app.ask(&asked, ws, Command::UpdateTask { sid: task, if_match: None, change }).await?;
+        return Err(ApiError::invalid("You cannot call while you are not available, or busy").into());
+    };
+    let instruction = Instruction::Conference(ConferenceInstruction {
+        from: Some(from.to_string()),
+        beep: "false".to_owned(),
+        beep_on_customer_entrance: false,
+        end_conference_on_exit: true,
+        end_conference_on_customer_exit: true,
+        ..ConferenceInstruction::default()
+    });
+    app.ask(&asked, ws, Command::Instruct { reservation, instruction }).await?;
+    info!(worker.sid = %wk, task.sid = %task, "{wk} calls out");
+    Ok(created(json!({ "task_sid": task, "reservation_sid": reservation })))
+}
+
+async fn park_live(app: &App, asked: &Asked, ws: WorkspaceSid, wk: WorkerSid) -> Result<(), ApiError> {
+    let live = move |w: &Workspace, _| {
+        let of = w.reservations_of(wk).find(|r| matches!(r.voice, Some(VoiceState::Live { .. })));
+        Ok(of.filter(|r| r.status == ReservationStatus::Accepted).map(|r| r.sid))
+    };
+    match app.read(asked, ws, live).await? {
+        Some(reservation) => app.ask(asked, ws, Command::Park { reservation }).await,
+        None => Ok(()),
+    }
+}
+
+fn outbound_task(
+    wk: WorkerSid,
+    to: &PhoneNumber,
+    from: &PhoneNumber,
+    workflow: Option<WorkflowSid>,
+) -> NewTask {
+    let attributes = [
+        ("direction", json!("outbound")),
+        ("outbound_to", json!(to.as_str())),
+        ("to", json!(to.as_str())),
+        ("from", json!(from.as_str())),
+        ("name", json!(to.as_str())),
+        ("targetWorker", json!(wk)),
+    ];
+    NewTask {
+        workflow,
+        attributes: Attributes::from_map(
+            attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        ),
+        priority: 0,
+        timeout: OUTBOUND_TASK,
+        channel: Some("voice".to_owned()),
+        virtual_start: None,
+        routing_target: Some(RoutingTarget::Worker(wk)),
+        ignore_capacity: Some(true),
+        queue: None,
+    }
+}
+
+/// `to` (a worker, a queue, or a number), `mode` (`send`: the agent leaves at once; `consult`: when they like), `note`.
+pub(super) async fn transfer(State(app): State<App>, At(at): At<OfCall>, asked: Asked) -> Outcome {
+    let (ws, wk, wr) = at;
+    let form = fields(&asked)?;
+    let to = form.required("to")?;
+    let mode = form.one_of("mode", &[("send", TransferMode::Cold), ("consult", TransferMode::Warm)])?;
+    let mode = mode.unwrap_or(TransferMode::Cold);
+    let target = match (to.parse(), to.parse()) {
+        (Ok(worker), _) => TransferTarget::Worker(worker),
+        (_, Ok(queue)) => TransferTarget::Queue(queue),
+        _ => return outside(&app, &asked, at, &form, mode).await,
+    };
+    if target == TransferTarget::Worker(wk) {
+        return Err(bad("to", to, "is you").into());
+    }
+    let note = form.text_max("note", NOTE_CHARS_MAX)?;
+    let read = move |w: &Workspace, _| {
+        let reservation = w.reservation(wr).filter(|r| r.worker == wk);
+        let task = reservation.and_then(|r| w.task(r.task)).ok_or_else(|| ApiError::not_found(wr))?;
+        Ok((task.sid, task.attributes.with("transfer_note", json!(note.unwrap_or_default()))))
+    };
+    let (task, attributes) = app.read(&asked, ws, read).await?;
+    let command = Command::CreateTransfer {
+        reservation: wr,
+        task,
+        to: target,
+        attributes: Some(attributes),
+        mode,
+        priority: None,
+    };
+    act(&app, &asked, at, "a transfer", command).await
+}
+
+/// A number outside: the caller is sent there, and the agent is done with them.
+async fn outside(app: &App, asked: &Asked, at: OfCall, form: &Params, mode: TransferMode) -> Outcome {
+    let (ws, wk, wr) = at;
+    let to = form.phone("to", 21211)?.ok_or_else(|| ApiError::of(21201))?;
+    if mode == TransferMode::Warm {
+        return Err(ApiError::invalid("A call can be sent to a number, not consulted with it").into());
+    }
+    let found = move |w: &Workspace, _| {
+        let reservation = w.reservation(wr).filter(|r| r.worker == wk);
+        let reservation = reservation.ok_or_else(|| ApiError::not_found(wr))?;
+        let live = reservation.status == ReservationStatus::Accepted;
+        let call = w.task(reservation.task).and_then(call_sid).filter(|_| live);
+        call.ok_or_else(|| ApiError::invalid(format!("Reservation {wr} has no call that could be sent")))
+    };
+    let call = app.read(asked, ws, found).await?;
+    let twiml = format!("<Response><Dial><Number>{to}</Number></Dial></Response>");
+    let change = CallChange { program: Some(Program::Inline(twiml)), ..CallChange::default() };
+    done(app.voice.request(Request::UpdateCall { call, change }).await?)?;
+    info!(worker.sid = %wk, reservation.sid = %wr, "{wk} sent the call of {wr} outside");
+    Ok(show(app, asked, ws, wk).await?)
+}
+
+pub(super) async fn cancel_transfer(State(app): State<App>, At(at): At<OfCall>, asked: Asked) -> Outcome {
+    let (ws, wk, wr) = at;
+    let open = move |w: &Workspace, _| {
+        let reservation = w.reservation(wr).filter(|r| r.worker == wk);
+        let task = reservation.ok_or_else(|| ApiError::not_found(wr))?.task;
+        let open = w.open_transfer(task).filter(|t| t.initiating_reservation == wr);
+        open.map(|t| t.sid).ok_or_else(|| ApiError::invalid("There is no transfer to cancel"))
+    };
+    let sid = app.read(&asked, ws, open).await?;
+    act(&app, &asked, at, "the end of a transfer", Command::CancelTransfer { sid }).await
+}
+
+/// The story of the caller of one of the worker's own calls.
+pub(super) async fn timeline(State(app): State<App>, At((ws, wk, wr)): At<OfCall>, asked: Asked) -> Outcome {
+    let found = move |w: &Workspace, _| {
+        let mine = w.calls_of(wk).into_iter().find(|c| c.reservation == wr);
+        mine.filter(|c| c.state != AgentCallState::Ringing || c.call.is_some())
+            .map(|c| c.call)
+            .ok_or_else(|| ApiError::not_found(wr))
+    };
+    let call = app.read(&asked, ws, found).await?;
+    let entries = match call {
+        Some(call) => app.store.timeline(call).await?,
+        None => Vec::new(),
+    };
+    let entries: Vec<Value> = entries.iter().map(tandem::timeline_entry).collect();
+    Ok(ok(json!({ "call_sid": call, "timeline": entries })))
+}
+
+/// Offers to this worker that came to nothing, newest first.
+pub(super) async fn missed(
+    State(app): State<App>,
+    At((ws, wk)): At<(WorkspaceSid, WorkerSid)>,
+    asked: Asked,
+) -> Outcome {
+    app.read(&asked, ws, move |w, _| w.worker(wk).map(drop).ok_or_else(|| ApiError::not_found(wk))).await?;
+    const TYPES: &[(&str, DeskGone)] = &[
+        ("reservation.timeout", DeskGone::Missed),
+        ("reservation.rejected", DeskGone::Rejected),
+        ("reservation.canceled", DeskGone::Canceled),
+    ];
+    let filter = ToldFilter {
+        event_types: TYPES.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        worker: Some(wk),
+        ..ToldFilter::default()
+    };
+    let rows = app.store.told(ws, filter, Page::first(MISSED_MAX)).await?;
+    let missed: Vec<MissedCall> = rows
+        .rows
+        .iter()
+        .filter_map(|told| {
+            let text = |name: &str| told.telling.parameter(name).unwrap_or_default().to_owned();
+            let (_, how) = TYPES.iter().find(|(name, _)| *name == told.telling.event_type)?;
+            let attributes: Value = serde_json::from_str(&text("TaskAttributes")).ok()?;
+            let member = |name: &str| attributes.get(name).and_then(Value::as_str).map(str::to_owned);
+            if member("outbound_to").is_some() {
+                return None;
+            }
+            let number = member("from").or_else(|| member("caller"))?;
+            Some(MissedCall {
+                reservation_sid: text("ReservationSid"),
+                task_sid: text("TaskSid"),
+                at: wire::desk::at(told.at),
+                how: *how,
+                name: member("name").filter(|name| *name != number),
+                number,
+                queue_name: Some(text("TaskQueueName")).filter(|name| !name.is_empty()),
+                direct: member("directExtension").or_else(|| member("targetWorker")).is_some(),
+            })
+        })
+        .collect();
+    Ok(ok(json!({ "worker_sid": wk, "missed": missed })))
+}

@@ -1,0 +1,117 @@
+//! Several calls per agent: live, ringing, parked; park, pick up, swap, answer-and-park.
+
+use super::fields;
+use crate::answer::{Answer, Outcome, ok};
+use crate::ask::{App, Asked, At};
+use axum::extract::State;
+use base::*;
+use engine::routing::command::Command;
+use engine::routing::{AgentCall, AgentCallState, Workspace};
+use serde_json::json;
+use tracing::info;
+use wire::{ApiError, tandem};
+
+/// An agent's calls, with what the store knows of the callers.
+pub(super) async fn show(
+    app: &App,
+    asked: &Asked,
+    ws: WorkspaceSid,
+    wk: WorkerSid,
+) -> Result<Answer, ApiError> {
+    let calls = app.read(asked, ws, move |w, _| calls_of(w, wk)).await?;
+    let mut shown = Vec::with_capacity(calls.len());
+    for call in &calls {
+        let record = match call.call {
+            Some(sid) => app.store.call(asked.account, sid).await?,
+            None => None,
+        };
+        shown.push(tandem::agent_call(call, record.as_ref()));
+    }
+    Ok(ok(json!({ "worker_sid": wk, "workspace_sid": ws, "calls": shown })))
+}
+
+fn calls_of(w: &Workspace, wk: WorkerSid) -> Result<Vec<AgentCall>, ApiError> {
+    w.worker(wk).ok_or_else(|| ApiError::not_found(wk))?;
+    Ok(w.calls_of(wk))
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    At((ws, wk)): At<(WorkspaceSid, WorkerSid)>,
+    asked: Asked,
+) -> Outcome {
+    Ok(show(&app, &asked, ws, wk).await?)
+}
+
+/// Asks for something to be done with a call of this worker, and shows the worker's calls as they are then.
+pub(super) async fn act(
+    app: &App,
+    asked: &Asked,
+    (ws, wk, wr): (WorkspaceSid, WorkerSid, ReservationSid),
+    what: &'static str,
+    command: Command,
+) -> Outcome {
+    known(app, asked, (ws, wk, wr)).await?;
+    app.ask(asked, ws, command).await?;
+    info!(worker.sid = %wk, reservation.sid = %wr, "{what} was asked for {wr} of {wk}");
+    Ok(show(app, asked, ws, wk).await?)
+}
+
+/// 404 unless the reservation is this worker's.
+pub(super) async fn known(
+    app: &App,
+    asked: &Asked,
+    (ws, wk, wr): (WorkspaceSid, WorkerSid, ReservationSid),
+) -> Result<(), ApiError> {
+    let known = move |w: &Workspace, _| {
+        let found = w.reservation(wr).filter(|r| r.worker == wk);
+        found.map(drop).ok_or_else(|| ApiError::not_found(wr))
+    };
+    app.read(asked, ws, known).await
+}
+
+pub(super) async fn park(
+    State(app): State<App>,
+    At((ws, wk, wr)): At<(WorkspaceSid, WorkerSid, ReservationSid)>,
+    asked: Asked,
+) -> Outcome {
+    act(&app, &asked, (ws, wk, wr), "a park", Command::Park { reservation: wr }).await
+}
+
+/// `By`: a colleague; else the call's own agent.
+pub(super) async fn pick_up(
+    State(app): State<App>,
+    At((ws, wk, wr)): At<(WorkspaceSid, WorkerSid, ReservationSid)>,
+    asked: Asked,
+) -> Outcome {
+    let by = fields(&asked)?.parsed("by")?.unwrap_or(wk);
+    act(&app, &asked, (ws, wk, wr), "a pick-up", Command::PickUp { reservation: wr, by }).await
+}
+
+pub(super) async fn answer(
+    State(app): State<App>,
+    At((ws, wk, wr)): At<(WorkspaceSid, WorkerSid, ReservationSid)>,
+    asked: Asked,
+) -> Outcome {
+    act(&app, &asked, (ws, wk, wr), "an answer", Command::AnswerAndPark { reservation: wr }).await
+}
+
+/// Parks the live call, if there is one, and picks up the one that was parked last (or the one that is named).
+pub(super) async fn swap(
+    State(app): State<App>,
+    At((ws, wk)): At<(WorkspaceSid, WorkerSid)>,
+    asked: Asked,
+) -> Outcome {
+    let named = fields(&asked)?.parsed::<ReservationSid>("reservation_sid")?;
+    let find = move |w: &Workspace, _| {
+        let calls = calls_of(w, wk)?;
+        let parked = calls.iter().filter(|call| call.state == AgentCallState::Parked);
+        match named {
+            Some(wr) => parked.map(|call| call.reservation).find(|found| *found == wr),
+            None => parked.max_by_key(|call| (call.since, call.reservation)).map(|call| call.reservation),
+        }
+        .ok_or_else(|| ApiError::invalid("There is no parked call to swap with"))
+    };
+    let wr = app.read(&asked, ws, find).await?;
+    act(&app, &asked, (ws, wk, wr), "a swap", Command::PickUp { reservation: wr, by: wk }).await
+}

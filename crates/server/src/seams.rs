@@ -1,0 +1,224 @@
+//! Small adapters where one part asks for something that another part has.
+
+use base::{AccountSid, Clock, Entropy, NotificationSid, RecordingSid, TwimlBinSid};
+use engine::call::port::Document;
+use gateway::browser::{Doorkeeper, SignalError, VoiceAccess};
+use gateway::recordings::Shelf;
+use gateway::sip::PhoneDirectory;
+use http_api::{Api, MediaForm, Metrics, Pending, RecordingMedia};
+use owner::{AssignmentFailure, Phones, Workspaces};
+use sip::digest::PhoneSecret;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use store::Store;
+use store::model::{DeliveryOutcome, Notification};
+use tokio::sync::mpsc;
+use tracing::error;
+use webhook::deliveries::{AssignmentAnswer, AssignmentOutcome, Listener, Notice};
+use webhook::{Boxed, FailureHook, LOCAL_DOCUMENTS_PATH, LocalDocuments};
+
+/// Phones that may register: the store's SIP accounts.
+pub struct KnownPhones(pub Phones);
+
+impl PhoneDirectory for KnownPhones {
+    fn secret(&self, user: &str, realm: &str) -> Option<PhoneSecret> {
+        self.0.secret(user, realm)
+    }
+}
+
+/// Access tokens of browsers, read by the API's own rules.
+pub struct Tokens(pub Api);
+
+impl Doorkeeper for Tokens {
+    fn check<'a>(&'a self, token: &'a str) -> Boxed<'a, Result<VoiceAccess, SignalError>> {
+        Box::pin(async move {
+            let grant = http_api::voice_grant(&self.0, token).await.map_err(|error| {
+                // What the Voice SDK calls the same (reference: voice §6.6).
+                SignalError::of(match error.code {
+                    20101 => 31204,
+                    20104 => 31205,
+                    20107 => 31202,
+                    20103 => 31203,
+                    20157 => 31207,
+                    _ => 31201,
+                })
+            })?;
+            Ok(VoiceAccess {
+                account: grant.account,
+                identity: grant.identity,
+                incoming: grant.incoming,
+                outgoing: grant.outgoing,
+                expires: grant.expires,
+            })
+        })
+    }
+}
+
+/// TwiML bins, so that a number works without any web server.
+pub struct Bins {
+    store: Store,
+    account: AccountSid,
+}
+
+impl Bins {
+    /// The bins of this account.
+    pub fn new(store: Store, account: AccountSid) -> Self {
+        Self { store, account }
+    }
+
+    async fn fill(&self, url: &str, parameters: &[(String, String)]) -> Option<Document> {
+        let path = url.split_once(LOCAL_DOCUMENTS_PATH)?.1;
+        let sid: TwimlBinSid = path.split(['/', '?', '#']).next()?.parse().ok()?;
+        let found = self.store.twiml_bin(sid).await;
+        let bin = found
+            .inspect_err(|why| error!(bin.sid = %sid, "could not read TwiML bin {sid}: {why}"))
+            .ok()?
+            .filter(|bin| bin.account == self.account)?;
+        let body = twiml::fill(&bin.body, parameters)
+            .inspect_err(|why| error!(bin.sid = %sid, "could not fill TwiML bin {sid}: {why}"))
+            .ok()?;
+        Some(Document { url: url.to_owned(), content_type: Some("text/xml".to_owned()), body })
+    }
+}
+
+impl LocalDocuments for Bins {
+    fn document<'a>(
+        &'a self,
+        url: &'a str,
+        parameters: &'a [(String, String)],
+    ) -> Boxed<'a, Option<Document>> {
+        Box::pin(self.fill(url, parameters))
+    }
+}
+
+/// Recordings in the data folder.
+pub struct RecordingFolder(pub Shelf);
+
+impl RecordingFolder {
+    /// Does something with the folder that may take its time.
+    async fn with<T: Send + 'static>(
+        &self,
+        recording: RecordingSid,
+        act: impl FnOnce(Shelf, String) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, String> {
+        let shelf = self.0.clone();
+        let done = tokio::task::spawn_blocking(move || act(shelf, recording.to_string())).await;
+        match done {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(why)) => Err(format!("recording {recording}: {why}")),
+            Err(why) => Err(format!("recording {recording}: {why}")),
+        }
+    }
+}
+
+impl RecordingMedia for RecordingFolder {
+    fn file(&self, recording: RecordingSid, form: MediaForm, mono: bool) -> Pending<'_, Option<PathBuf>> {
+        Box::pin(self.with(recording, move |shelf, name| match form {
+            MediaForm::Wav => shelf.wav(&name, mono),
+            MediaForm::Mp3 => shelf.mp3(&name, mono),
+        }))
+    }
+
+    fn remove(&self, recording: RecordingSid) -> Pending<'_, ()> {
+        Box::pin(self.with(recording, |shelf, name| shelf.remove(&name)))
+    }
+}
+
+/// Hears what came of deliveries: instructions go to their workspace, trouble becomes notifications.
+pub struct Heard {
+    workspaces: Workspaces,
+    store: Store,
+    metrics: Metrics,
+    clock: Clock,
+    entropy: Mutex<Entropy>,
+}
+
+impl Heard {
+    /// Tells these workspaces, this store and these metrics.
+    pub fn new(
+        workspaces: Workspaces,
+        store: Store,
+        metrics: Metrics,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
+        Self { workspaces, store, metrics, clock, entropy: Mutex::new(entropy) }
+    }
+
+    async fn note(&self, notice: Notice) {
+        let sid = NotificationSid::generate(&mut self.entropy.lock().unwrap_or_else(PoisonError::into_inner));
+        let resource = notice.delivery.order.lane.clone();
+        let notification = Notification {
+            sid,
+            account: notice.delivery.order.account,
+            call: resource.parse().ok(),
+            error: notice.error,
+            code: notice.code,
+            message: notice.message,
+            url: Some(notice.url),
+            resource: Some(resource),
+            created: self.clock.now().wall,
+        };
+        if let Err(why) = self.store.notification_add(notification).await {
+            error!(notification.sid = %sid, "could not keep notification {sid}: {why}");
+        }
+    }
+}
+
+impl Listener for Heard {
+    fn assignment(&self, answer: AssignmentAnswer) -> Boxed<'_, Result<(), String>> {
+        Box::pin(async move {
+            let said = match answer.outcome {
+                AssignmentOutcome::Nothing => Ok(None),
+                AssignmentOutcome::Instruction(object) => Ok(Some(serde_json::Value::Object(object))),
+                AssignmentOutcome::Failed { code, message } => {
+                    Err(AssignmentFailure::Failed { code, message })
+                }
+            };
+            let at = answer.assignment;
+            let heard = self.workspaces.assignment_answered(at.workspace, at.reservation, said).await;
+            heard.map_err(|why| why.to_string())
+        })
+    }
+
+    fn notice(&self, notice: Notice) -> Boxed<'_, ()> {
+        Box::pin(self.note(notice))
+    }
+
+    fn settled(&self, outcome: &DeliveryOutcome) {
+        self.metrics.delivered(outcome);
+    }
+}
+
+/// Writes down documents that could not be had, even those that a fallback stood in for. At most [`FAILURES_MAX`] wait
+/// to be written; more are only logged.
+pub fn note_failures(store: Store, account: AccountSid, clock: Clock, mut entropy: Entropy) -> FailureHook {
+    let (failures, mut waiting) = mpsc::channel::<Notification>(FAILURES_MAX);
+    tokio::spawn(async move {
+        while let Some(failure) = waiting.recv().await {
+            if let Err(why) = store.notification_add(failure).await {
+                error!("could not keep a notification: {why}");
+            }
+        }
+    });
+    let sids = Mutex::new(entropy.fork());
+    Arc::new(move |call, url, why| {
+        let failure = Notification {
+            sid: NotificationSid::generate(&mut sids.lock().unwrap_or_else(PoisonError::into_inner)),
+            account,
+            call: Some(call),
+            error: true,
+            code: why.code,
+            message: why.message.clone(),
+            url: Some(url.to_owned()),
+            resource: None,
+            created: clock.now().wall,
+        };
+        if failures.try_send(failure).is_err() {
+            error!(call.sid = %call, code = why.code, "a failure of {call} was not written down: too many wait");
+        }
+    })
+}
+
+/// Failures that may wait to be written down.
+const FAILURES_MAX: usize = 1_000;

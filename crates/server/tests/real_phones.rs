@@ -1,0 +1,191 @@
+//! The demo with other people's phones: sipp calls, baresip answers. Needs both programs, so `make test` runs it.
+#![expect(clippy::unwrap_used, reason = "a test ends there")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use testkit::{
+    Baresip, Centre, DEV_ACCOUNT, Outside, Server, ServerOptions, TONES, Tone, Trunk, WITHIN, free_udp_port,
+};
+
+const SCENARIO: &str = include_str!("sipp/call.xml");
+/// A prompt before the phone rings.
+const PROMPT: Duration = Duration::from_secs(20);
+
+/// A server whose trunk is wherever sipp calls from.
+async fn server() -> (Server, u16) {
+    let trunk = free_udp_port().unwrap();
+    let options = ServerOptions { trunk: Some(format!("sip:127.0.0.1:{trunk}")), ..Default::default() };
+    (Server::start(options).await.unwrap(), trunk)
+}
+
+/// sipp as one or many callers, each for `wait` and with a tone.
+fn sipp(
+    folder: &Path,
+    server: &Server,
+    port: u16,
+    to: &str,
+    tone: Tone,
+    wait: Duration,
+    more: &[&str],
+) -> Command {
+    let sound = folder.join(format!("{}.ul", tone.0));
+    std::fs::write(&sound, ulaw(tone)).unwrap();
+    let scenario: PathBuf = folder.join(format!("{to}-{}.xml", tone.0));
+    let text = SCENARIO.replace("TONE_FILE", &sound.display().to_string());
+    std::fs::write(&scenario, text.replace("WAIT_MS", &wait.as_millis().to_string())).unwrap();
+    let mut command = Command::new("sipp");
+    command
+        .arg(server.sip().to_string())
+        .arg("-sf")
+        .arg(scenario)
+        .args(["-s", to, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", &port.to_string()])
+        .args(["-nostdin", "-timeout", "150s", "-timeout_error"])
+        .args(more)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+/// One second of the tone at its usual level.
+fn ulaw(tone: Tone) -> Vec<u8> {
+    assert!(TONES.contains(&tone.0));
+    let sample = |n: u32| 6000.0 * (std::f64::consts::TAU * f64::from(tone.0) * f64::from(n) / 8000.0).sin();
+    (0..8000).map(|n| testkit::ulaw_encode(sample(n) as i16)).collect()
+}
+
+/// A number of ours that enqueues for ana, without asking for her extension.
+async fn direct_number(centre: &Centre, number: &str) {
+    let workflow = centre.sid("Workflows", "workflows", "Direct Extension").await.unwrap();
+    let twiml = format!(
+        "<Response><Enqueue workflowSid=\"{workflow}\"><Task priority=\"1000\">{{\"directExtension\":\"1001\"}}</Task></Enqueue></Response>"
+    );
+    let body = serde_json::json!({ "friendly_name": "Straight to ana", "twiml": twiml });
+    let bin = centre.rest.post_json("/tandem/v1/TwimlBins", &body).await.unwrap().ok().unwrap();
+    let url = bin["document_url"].as_str().unwrap();
+    let path = format!("/2010-04-01/Accounts/{DEV_ACCOUNT}/IncomingPhoneNumbers.json");
+    let form = [("PhoneNumber", number), ("VoiceUrl", url)];
+    centre.rest.post(&path, &form).await.unwrap().ok().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs sipp and baresip"]
+async fn baresip_takes_the_demo_calls_that_sipp_makes() {
+    let (server, trunk) = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let centre = Centre::demo(server.rest()).await.unwrap();
+    direct_number(&centre, "+15550100011").await;
+    let mut ana = Baresip::registered("ana", "ana-demo-phone", server.sip(), Tone(440)).await.unwrap();
+
+    let long = Duration::from_secs(25);
+    let mut caller_a =
+        sipp(folder.path(), &server, trunk, "+15550100001", Tone(800), long, &["-m", "1"]).spawn().unwrap();
+    ana.rings(1, PROMPT).await.unwrap();
+    ana.answers(1, WITHIN).await.unwrap();
+    ana.hears(Tone(800), WITHIN).await.unwrap();
+
+    // Both callers come from the trunk's address; sipp needs a port of its own for the second.
+    let second = free_udp_port().unwrap();
+    let more = ["-m", "1", "-mp", "31000"];
+    let mut caller_b =
+        sipp(folder.path(), &server, second, "+15550100011", Tone(1000), long, &more).spawn().unwrap();
+    ana.rings(2, PROMPT).await.unwrap();
+    ana.answers(2, WITHIN).await.unwrap();
+    ana.hears(Tone(1000), WITHIN).await.unwrap();
+    centre.has_calls("ana", "parked", 1, WITHIN).await.unwrap();
+
+    for tone in [Tone(800), Tone(1000), Tone(800), Tone(1000)] {
+        centre.swap("ana").await.unwrap();
+        ana.hears(tone, WITHIN).await.unwrap();
+    }
+    let live = centre.has_calls("ana", "live", 1, WITHIN).await.unwrap();
+    centre.park("ana", &live[0]).await.unwrap();
+    centre.has_calls("ana", "parked", 2, WITHIN).await.unwrap();
+
+    // Both callers hang up while parked: two notices, nothing live, nothing parked.
+    centre.has_calls("ana", "hung-up", 2, Duration::from_secs(40)).await.unwrap();
+    centre.has_calls("ana", "parked", 0, WITHIN).await.unwrap();
+    assert!(caller_a.wait().unwrap().success(), "caller A's call failed\n{}", server.log());
+    assert!(caller_b.wait().unwrap().success(), "caller B's call failed\n{}", server.log());
+    drop(ana);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs sipp and baresip"]
+async fn baresip_parks_calls_out_over_the_trunk_and_lets_a_call_ring() {
+    const FRIEND: &str = "+15557770100";
+    let network = Trunk::open().await.unwrap();
+    network.expects(FRIEND, Outside::Answers(Tone(1200)));
+    let options = ServerOptions { trunk: Some(network.uri()), ..Default::default() };
+    let server = Server::start(options).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let centre = Centre::demo(server.rest()).await.unwrap();
+    let mut ana = Baresip::registered("ana", "ana-demo-phone", server.sip(), Tone(440)).await.unwrap();
+
+    let port = free_udp_port().unwrap();
+    let long = Duration::from_secs(40);
+    let mut caller_a =
+        sipp(folder.path(), &server, port, "+15550100001", Tone(800), long, &["-m", "1"]).spawn().unwrap();
+    ana.rings(1, PROMPT).await.unwrap();
+    ana.answers(1, WITHIN).await.unwrap();
+    ana.hears(Tone(800), WITHIN).await.unwrap();
+
+    // Parked by hand; then she dials, and somebody outside answers.
+    let live = centre.has_calls("ana", "live", 1, WITHIN).await.unwrap();
+    centre.park("ana", &live[0]).await.unwrap();
+    centre.has_calls("ana", "parked", 1, WITHIN).await.unwrap();
+    ana.has_ended(1, WITHIN).await.unwrap();
+    ana.dials(FRIEND).await.unwrap();
+    let outside = network.receives(WITHIN).await.unwrap();
+    assert_eq!((outside.dialled().as_str(), outside.caller().as_str()), (FRIEND, "+15550100001"));
+    outside.listens_at_any_level();
+    ana.hears(Tone(1200), WITHIN).await.unwrap();
+    outside.hears(Tone(440), WITHIN).await.unwrap();
+    centre.has_calls("ana", "live", 1, WITHIN).await.unwrap();
+    centre.has_calls("ana", "parked", 1, WITHIN).await.unwrap();
+    outside.hangs_up().await.unwrap();
+    ana.has_ended(2, WITHIN).await.unwrap();
+
+    let parked = centre.has_calls("ana", "parked", 1, WITHIN).await.unwrap();
+    centre.pick_up("ana", &parked[0]).await.unwrap();
+    ana.rings(2, WITHIN).await.unwrap();
+    ana.answers(3, WITHIN).await.unwrap();
+    ana.hears(Tone(800), WITHIN).await.unwrap();
+    ana.has_ended(3, long).await.unwrap();
+    assert!(caller_a.wait().unwrap().success(), "caller A's call failed\n{}", server.log());
+
+    // Nobody answers: her phone stops, she is offline, and the caller waits until she is back.
+    centre.has_calls("ana", "wrap-up", 0, PROMPT).await.unwrap();
+    let mut caller_c =
+        sipp(folder.path(), &server, port, "+15550100001", Tone(1000), long, &["-m", "1"]).spawn().unwrap();
+    ana.rings(3, PROMPT).await.unwrap();
+    ana.has_ended(4, PROMPT).await.unwrap();
+    let ana_now = centre.worker_now("ana").await.unwrap();
+    assert_eq!(ana_now["activity_name"], "Offline");
+    let waits = |tasks: &serde_json::Value| tasks["tasks"].as_array().is_some_and(|tasks| tasks.len() == 1);
+    let path = centre.path("/Tasks?AssignmentStatus=pending");
+    centre.until(&path, "one caller who waits", WITHIN, waits).await.unwrap();
+    centre.says("ana", "Available").await.unwrap();
+    ana.rings(4, WITHIN).await.unwrap();
+    ana.answers(4, WITHIN).await.unwrap();
+    ana.hears(Tone(1000), WITHIN).await.unwrap();
+    ana.has_ended(5, long).await.unwrap();
+    assert!(caller_c.wait().unwrap().success(), "caller C's call failed\n{}", server.log());
+    drop((ana, network));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs sipp"]
+async fn sipp_makes_five_hundred_calls_at_twenty_per_second_without_a_failure() {
+    let (server, trunk) = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let second = Duration::from_secs(1);
+    let more = ["-m", "500", "-r", "20", "-l", "200"];
+    let mut sipp = sipp(folder.path(), &server, trunk, "+15550100004", Tone(800), second, &more);
+    let status = tokio::task::spawn_blocking(move || sipp.status()).await.unwrap().unwrap();
+    assert!(status.success(), "sipp ended with {status}\n{}", server.log());
+    server.stop().await.unwrap();
+}

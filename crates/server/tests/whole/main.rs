@@ -1,0 +1,13 @@
+//! The whole product with real phones: one program, so that it is linked once.
+#![expect(clippy::unwrap_used, reason = "a test ends there")]
+
+mod assignment;
+mod bad_input;
+mod conference;
+mod crash;
+mod documents;
+mod live_update;
+mod machine;
+mod parking;
+mod recording;
+mod scene;

@@ -1,0 +1,11 @@
+//! The questions, in SQL that both databases understand.
+
+pub(crate) mod accounts;
+pub(crate) mod calls;
+pub(crate) mod config;
+pub(crate) mod deliveries;
+pub(crate) mod journal;
+pub(crate) mod recordings;
+pub(crate) mod rows;
+pub(crate) mod sync;
+pub(crate) mod users;

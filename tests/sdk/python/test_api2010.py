@@ -1,0 +1,144 @@
+"""Accounts, numbers, calls and queues through the official SDK."""
+
+import random
+import time
+
+import pytest
+from twilio.base.exceptions import TwilioRestException
+
+
+@pytest.fixture
+def number(client):
+    digits = f"+1555{random.randint(2000000, 9999999)}"
+    made = client.incoming_phone_numbers.create(phone_number=digits, voice_url="http://127.0.0.1:9/voice")
+    yield made
+    client.incoming_phone_numbers(made.sid).delete()
+
+
+# covers: GET /2010-04-01/Accounts.json
+# covers: GET /2010-04-01/Accounts/{Sid}.json
+# covers: POST /2010-04-01/Accounts/{Sid}.json
+def test_an_account_fetches_itself(client):
+    own = client.api.v2010.accounts(client.account_sid).fetch()
+    assert (own.sid, own.status) == (client.account_sid, "active")
+    assert [a.sid for a in client.api.v2010.accounts.list()] == [client.account_sid]
+    named = client.api.v2010.accounts(client.account_sid).update(friendly_name=own.friendly_name)
+    assert named.friendly_name == own.friendly_name
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers.json, POST /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/{Sid}.json, POST /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/{Sid}.json
+# covers: DELETE /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/{Sid}.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/Local.json, POST /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/Local.json
+def test_a_number_is_pointed_somewhere(client, number):
+    assert (number.voice_url, number.voice_method) == ("http://127.0.0.1:9/voice", "POST")
+    changed = client.incoming_phone_numbers(number.sid).update(friendly_name="ACD", voice_method="GET")
+    assert (changed.friendly_name, changed.voice_method) == ("ACD", "GET")
+    assert [n.sid for n in client.incoming_phone_numbers.list(phone_number=number.phone_number)] == [number.sid]
+    assert client.incoming_phone_numbers(number.sid).fetch().friendly_name == "ACD"
+    assert number.sid in [n.sid for n in client.incoming_phone_numbers.local.list(phone_number=number.phone_number)]
+    other = client.incoming_phone_numbers.local.create(phone_number=f"+1555{random.randint(2000000, 9999999)}")
+    assert client.incoming_phone_numbers(other.sid).delete()
+    with pytest.raises(TwilioRestException) as refused:
+        client.incoming_phone_numbers.create(phone_number=number.phone_number)
+    assert (refused.value.status, refused.value.code) == (400, 21422)
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Queues.json, POST /2010-04-01/Accounts/{AccountSid}/Queues.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Queues/{Sid}.json, POST /2010-04-01/Accounts/{AccountSid}/Queues/{Sid}.json, DELETE /2010-04-01/Accounts/{AccountSid}/Queues/{Sid}.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Queues/{QueueSid}/Members.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Queues/{QueueSid}/Members/{CallSid}.json, POST /2010-04-01/Accounts/{AccountSid}/Queues/{QueueSid}/Members/{CallSid}.json
+def test_queues_are_paged(client, unique):
+    names = [f"{unique} {n}" for n in range(5)]
+    made = [client.queues.create(friendly_name=name, max_size=7) for name in names]
+    try:
+        listed = {q.friendly_name: q for q in client.queues.list(page_size=2)}
+        assert set(names) <= set(listed)
+        assert listed[names[0]].max_size == 7 and listed[names[0]].current_size == 0
+        assert client.queues(made[0].sid).members.list() == []
+        assert client.queues(made[0].sid).update(max_size=9).max_size == 9
+        with pytest.raises(TwilioRestException) as refused:
+            client.queues(made[0].sid).members("Front").fetch()
+        assert (refused.value.status, refused.value.code) == (404, 20404)
+        with pytest.raises(TwilioRestException) as refused:
+            client.queues(made[0].sid).members("Front").update(url="http://127.0.0.1:9/next")
+        assert (refused.value.status, refused.value.code) == (404, 20404)
+        assert client.queues(made[0].sid).fetch().max_size == 9
+    finally:
+        for queue in made:
+            client.queues(queue.sid).delete()
+
+
+@pytest.mark.parametrize(
+    "wanted, code",
+    [
+        (dict(to="555", from_="+15550100001", twiml="<Response/>"), 21211),
+        (dict(to="+15550199999", from_="x", twiml="<Response/>"), 21212),
+        (dict(to="+15550199999", from_="+15550100001"), 21205),
+    ],
+)
+def test_a_bad_call_is_refused(client, wanted, code):
+    with pytest.raises(TwilioRestException) as refused:
+        client.calls.create(**wanted)
+    assert (refused.value.status, refused.value.code) == (400, code)
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Calls.json, POST /2010-04-01/Accounts/{AccountSid}/Calls.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Calls/{Sid}.json, POST /2010-04-01/Accounts/{AccountSid}/Calls/{Sid}.json, DELETE /2010-04-01/Accounts/{AccountSid}/Calls/{Sid}.json
+def test_a_call_is_created_listed_and_ended(client):
+    call = client.calls.create(to="+15550199999", from_="+15550100001", twiml="<Response><Pause length='5'/></Response>")
+    assert call.status in ("queued", "ringing") and call.direction == "outbound-api"
+    assert client.calls(call.sid).fetch().sid == call.sid
+    assert call.sid in [c.sid for c in client.calls.list(to="+15550199999", limit=20)]
+    try:
+        ended = client.calls(call.sid).update(status="completed")
+        assert ended.status in ("completed", "canceled")
+    except TwilioRestException as over:
+        # Nobody is at the other end of the trunk: the call may have failed by itself.
+        assert over.code == 21220
+    with pytest.raises(TwilioRestException) as refused:
+        client.calls(call.sid).update(twiml="<Response/>")
+    assert (refused.value.status, refused.value.code) == (400, 21220)
+    until_ended(client, call.sid)
+    assert client.calls(call.sid).delete()
+    with pytest.raises(TwilioRestException) as refused:
+        client.calls(call.sid).fetch()
+    assert (refused.value.status, refused.value.code) == (404, 20404)
+
+
+def until_ended(client, sid):
+    for _ in range(100):
+        if client.calls(sid).fetch().status in ("completed", "canceled", "failed", "busy", "no-answer"):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the call never ended")
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Keys.json, POST /2010-04-01/Accounts/{AccountSid}/Keys.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Keys/{Sid}.json, POST /2010-04-01/Accounts/{AccountSid}/Keys/{Sid}.json
+# covers: DELETE /2010-04-01/Accounts/{AccountSid}/Keys/{Sid}.json
+def test_keys(client, unique):
+    made = client.new_keys.create(friendly_name=unique)
+    assert made.secret and client.keys(made.sid).fetch().friendly_name == unique
+    assert made.sid in [k.sid for k in client.keys.list()]
+    assert client.keys(made.sid).update(friendly_name="renamed").friendly_name == "renamed"
+    assert client.keys(made.sid).delete()
+    with pytest.raises(TwilioRestException) as refused:
+        client.keys(made.sid).fetch()
+    assert (refused.value.status, refused.value.code) == (404, 20404)
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Applications.json, POST /2010-04-01/Accounts/{AccountSid}/Applications.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Applications/{Sid}.json
+# covers: POST /2010-04-01/Accounts/{AccountSid}/Applications/{Sid}.json
+# covers: DELETE /2010-04-01/Accounts/{AccountSid}/Applications/{Sid}.json
+def test_applications(client, unique):
+    made = client.applications.create(friendly_name=unique, voice_url="http://127.0.0.1:9/voice")
+    one = client.applications(made.sid)
+    assert one.fetch().voice_url == "http://127.0.0.1:9/voice"
+    assert made.sid in [a.sid for a in client.applications.list()]
+    assert one.update(voice_url="http://127.0.0.1:9/other").voice_url == "http://127.0.0.1:9/other"
+    assert one.delete()
+    with pytest.raises(TwilioRestException) as refused:
+        one.fetch()
+    assert (refused.value.status, refused.value.code) == (404, 20404)
