@@ -4,9 +4,13 @@
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 use testkit::{Rest, WITHIN};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+/// How long Node may take to load the packages and connect on a busy machine.
+const START_WITHIN: Duration = Duration::from_secs(60);
 
 pub struct Js {
     _child: Child,
@@ -35,7 +39,9 @@ impl Js {
         let orders = child.stdin.take().expect("piped");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let mut js = Self { _child: child, orders, lines, heard: Vec::new(), asked: 0 };
-        js.hears("ready", |_| true).await;
+        let ready = tokio::time::timeout(START_WITHIN, js.lines.next_line()).await;
+        let ready = ready.expect("Node starts in time").expect("read").expect("the client lives");
+        assert_eq!(ready, json!({"event": "ready"}).to_string());
         js
     }
 
