@@ -421,7 +421,18 @@ impl Workspace {
                 self.voice(at, moved_to.unwrap_or(*reservation), VoiceState::Live { since: at });
             }
             Event::CallHungUpWhileParked { reservation, until } => {
-                self.voice(at, *reservation, VoiceState::HungUp { since: at, until: *until });
+                self.voice(at, *reservation, VoiceState::HungUp { since: at, until: *until, free: false });
+            }
+            Event::CallNoticeLeft { reservation } => {
+                let of = self.state.reservation_mut(*reservation);
+                let (worker, task) = (of.worker, of.task);
+                of.lease = None;
+                if let Some(VoiceState::HungUp { since, until, .. }) = of.voice {
+                    self.voice(at, *reservation, VoiceState::HungUp { since, until, free: true });
+                    let channel = self.state.task(task).task.channel;
+                    self.load(worker, channel, |of| of.used_capacity = of.used_capacity.saturating_sub(1));
+                    self.index.dirty.workers.insert(worker);
+                }
             }
             Event::CallRequeued { reservation, task, priority } => {
                 let worker = self.state.reservation(*reservation).worker;
@@ -564,6 +575,7 @@ impl Workspace {
             && self.policy_of(sid).is_some()
             && self.index.is_direct(&self.state.task(self.state.reservation(sid).task).task);
         let of = self.state.reservation_mut(sid);
+        let took = u32::from(of.takes_capacity());
         let was = std::mem::replace(&mut of.status, status);
         let fetching = fetching(of);
         of.expires = None;
@@ -591,7 +603,7 @@ impl Workspace {
         let channel = self.state.task(task).task.channel;
         if self.state.workers.contains_key(&worker) {
             self.load(worker, channel, |of| {
-                of.used_capacity = of.used_capacity.saturating_sub(1);
+                of.used_capacity = of.used_capacity.saturating_sub(took);
                 if was == ReservationStatus::Accepted {
                     of.assigned_tasks = of.assigned_tasks.saturating_sub(1);
                 }

@@ -211,6 +211,10 @@ pub enum Event {
         reservation: ReservationSid,
         until: Timestamp,
     },
+    /// The wrap-up time after a hang-up is over and its notice stays: the worker is free for other calls.
+    CallNoticeLeft {
+        reservation: ReservationSid,
+    },
     /// A park that nobody picked up: the task waits in its queue again, with this priority.
     CallRequeued {
         reservation: ReservationSid,

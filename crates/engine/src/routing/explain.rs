@@ -347,7 +347,7 @@ fn no_room(ws: &Workspace, task: &Task, worker: &Worker) -> Option<RuledOut> {
     if ws.index.is_free(pool, slot) {
         return None;
     }
-    let held = ws.reservations_of(worker.sid).filter(|r| r.status.is_open()).count();
+    let held = ws.reservations_of(worker.sid).filter(|r| r.takes_capacity()).count();
     if !state.settings.multi_task_enabled && held > 0 {
         return Some(RuledOut::NoCapacity { used: u32::try_from(held).unwrap_or(u32::MAX), configured: 1 });
     }

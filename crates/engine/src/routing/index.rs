@@ -265,7 +265,7 @@ impl Index {
                 let policy = state.policy_on(*channel);
                 let capacity = match state.settings.multi_task_enabled {
                     true => of.used_capacity < of.configured_capacity,
-                    false => self.of_worker.get(&sid).is_none_or(|of| of.open.is_empty()),
+                    false => self.takes_nothing(state, sid),
                 };
                 let has_room = of.available && capacity;
                 if !has_room {
@@ -359,6 +359,7 @@ impl Index {
                 continue;
             }
             match (reservation.status, reservation.voice) {
+                (_, Some(VoiceState::HungUp { free: true, .. })) => {}
                 (ReservationStatus::Pending, _) if state.is_own_park(reservation) => load.parked += 1,
                 (ReservationStatus::Pending, _) if state.is_own_attempt(reservation) => load.dialing += 1,
                 (ReservationStatus::Pending, _) => load.pending += 1,
@@ -370,6 +371,12 @@ impl Index {
             }
         }
         load
+    }
+
+    /// None of the worker's reservations takes capacity.
+    fn takes_nothing(&self, state: &State, worker: WorkerSid) -> bool {
+        let Some(of) = self.of_worker.get(&worker) else { return true };
+        !of.open.iter().filter_map(|r| state.reservations.get(r)).any(Reservation::takes_capacity)
     }
 
     pub fn open_reservations_of(&self, worker: WorkerSid) -> Vec<ReservationSid> {

@@ -112,13 +112,13 @@ impl Workspace {
     fn check_counts(&self) -> Result<(), String> {
         for worker in self.workers() {
             for (channel, of) in &worker.channels {
-                let count = |wanted: fn(ReservationStatus) -> bool| {
-                    let open = self.reservations_of(worker.sid).filter(|r| wanted(r.status));
+                let count = |wanted: fn(&Reservation) -> bool| {
+                    let open = self.reservations_of(worker.sid).filter(|r| wanted(r));
                     open.filter(|r| self.task(r.task).is_some_and(|task| task.channel == *channel)).count()
                         as u32
                 };
-                let used = count(ReservationStatus::is_open);
-                let assigned = count(|status| status == ReservationStatus::Accepted);
+                let used = count(Reservation::takes_capacity);
+                let assigned = count(|r| r.status == ReservationStatus::Accepted);
                 if (of.used_capacity, of.assigned_tasks) != (used, assigned) {
                     return Err(format!(
                         "worker {} counts {} used and {} assigned on {channel}, which are {used} and {assigned}",

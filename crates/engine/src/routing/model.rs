@@ -345,7 +345,7 @@ impl ReservationStatus {
         }
     }
 
-    /// Pending, accepted or wrapping: takes capacity.
+    /// Pending, accepted or wrapping: takes capacity, unless [`Reservation::takes_capacity`] says otherwise.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::Accepted | Self::Wrapping)
     }
@@ -427,6 +427,13 @@ pub struct Reservation {
     pub updated: Timestamp,
 }
 
+impl Reservation {
+    /// Open, and more than the notice of a caller who hung up while parked.
+    pub fn takes_capacity(&self) -> bool {
+        self.status.is_open() && !matches!(self.voice, Some(VoiceState::HungUp { free: true, .. }))
+    }
+}
+
 /// Where the call of an accepted reservation is, under the voice policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
@@ -438,8 +445,14 @@ pub enum VoiceState {
     /// On its way back to an agent: their phone rings, or the swap is under way. At `until` it is parked again, or,
     /// when it was a recall, goes to `park_unanswered`.
     PickingUp { parked_since: Timestamp, by: WorkerSid, recalled: bool, until: Timestamp },
-    /// The caller hung up while parked: a notice until `until`.
-    HungUp { since: Timestamp, until: Timestamp },
+    /// The caller hung up while parked: a notice until `until`. With `free` the wrap-up time is over: the notice alone is
+    /// left, and takes no capacity.
+    HungUp {
+        since: Timestamp,
+        until: Timestamp,
+        #[serde(default)]
+        free: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

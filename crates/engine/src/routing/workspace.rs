@@ -309,7 +309,7 @@ impl Workspace {
                         (AgentCallState::Parked, r.created, r.expires)
                     }
                     (ReservationStatus::Pending, _) => (AgentCallState::Ringing, r.created, r.expires),
-                    (_, Some(VoiceState::HungUp { since, until })) => {
+                    (_, Some(VoiceState::HungUp { since, until, .. })) => {
                         (AgentCallState::HungUp, since, Some(until))
                     }
                     (ReservationStatus::Wrapping, _) => (AgentCallState::WrapUp, r.updated, r.lease),

@@ -115,6 +115,31 @@ fn a_caller_who_hangs_up_while_parked_leaves_a_notice_that_goes_by_itself() {
 }
 
 #[test]
+fn the_notice_of_a_hang_up_outlasts_the_wrap_up_and_keeps_nobody_from_other_calls() {
+    let mut day = Day::with_policy(VoicePolicy { wrap_up: Some(Duration::from_secs(5)), ..policy() });
+    let workflow = day.demo();
+    let [ana, bo] = day.ana_and_bo();
+    day.move_to(bo, "Offline");
+    let first = day.call(workflow, None);
+    day.does(Day::connected(day.offer(first)));
+    day.does(Command::Park { reservation: day.offer(first) });
+    day.does(Command::Voice(VoiceReport::CallEnded { task: first, cause: CallEnd::Hangup }));
+    let second = day.call(workflow, None);
+    assert_eq!(day.status(second), TaskStatus::Pending, "not in the wrap-up time");
+    day.wait(6);
+    assert_eq!((day.status(first), day.status(second)), (TaskStatus::Wrapping, TaskStatus::Reserved));
+    assert_eq!(day.holder(second), ana);
+    let calls = day.ws.calls_of(ana);
+    assert!(calls.iter().any(|call| call.state == AgentCallState::HungUp), "{calls:?}");
+    day.does(Day::connected(day.offer(second)));
+    day.wait(115);
+    assert_eq!((day.status(first), day.status(second)), (TaskStatus::Completed, TaskStatus::Assigned));
+    day.does(Command::Voice(VoiceReport::CallEnded { task: second, cause: CallEnd::Hangup }));
+    day.wait(6);
+    assert!(day.is_ready(ana));
+}
+
+#[test]
 fn a_hang_up_after_the_pick_up_is_an_ordinary_end() {
     let (mut day, ana, _, first) = ana_talks();
     day.does(Command::Park { reservation: day.offer(first) });

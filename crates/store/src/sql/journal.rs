@@ -201,7 +201,8 @@ impl About {
             | Event::CallParked { reservation, .. }
             | Event::CallPickingUp { reservation, .. }
             | Event::CallPickedUp { reservation, .. }
-            | Event::CallHungUpWhileParked { reservation, .. } => about.reservation = sid(reservation),
+            | Event::CallHungUpWhileParked { reservation, .. }
+            | Event::CallNoticeLeft { reservation } => about.reservation = sid(reservation),
             _ => {}
         }
         about

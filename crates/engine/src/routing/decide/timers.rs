@@ -85,6 +85,7 @@ impl Deciding<'_> {
 
     fn reservation_due(&mut self, sid: ReservationSid) {
         let reservation = self.ws.state.reservation(sid);
+        let worker = reservation.worker;
         let over = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now);
         match (reservation.status, reservation.voice) {
             (ReservationStatus::Pending, _) if over(reservation.lease) => {
@@ -105,6 +106,11 @@ impl Deciding<'_> {
                     self.effects.push(Effect::Voice(VoiceOrder::Withdraw { reservation: sid }));
                     self.park_again(sid);
                 }
+            }
+            (ReservationStatus::Wrapping, Some(VoiceState::HungUp { until, .. })) if until > self.now => {
+                self.expired(format!("wrap-up of {sid}"), "over: the notice of the hang-up stays");
+                self.emit(Event::CallNoticeLeft { reservation: sid });
+                self.keep_ready(worker);
             }
             (ReservationStatus::Wrapping, Some(VoiceState::HungUp { .. })) => {
                 self.expired(format!("notice of {sid}"), "completed");

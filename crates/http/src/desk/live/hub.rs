@@ -554,6 +554,7 @@ impl Dirty {
             | Event::CallPickingUp { reservation, .. }
             | Event::CallPickedUp { reservation, .. }
             | Event::CallHungUpWhileParked { reservation, .. }
+            | Event::CallNoticeLeft { reservation }
             | Event::CallRequeued { reservation, .. } => {
                 self.reservations.insert(*reservation);
                 self.queues = true;
