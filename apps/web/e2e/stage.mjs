@@ -1,8 +1,9 @@
 // A real Tandem with phones (the program `tandem-stage`), and a browser to sit at it.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -24,14 +25,52 @@ const FLAGS = [
   '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
 ];
 
+/** How far a heard tone may be off, in Hz: what one bin of the analyser is wide. */
+const TONE_OFF = 25;
+
+/** Flags of a browser whose microphone plays a file. */
+const speaks = (file) => [
+  '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-audio-capture=${file}`,
+  '--allow-loopback-in-peer-connection',
+];
+
+/** A second of a tone as 16-bit mono WAV; it is played over and over. */
+function tone(hz) {
+  const rate = 48_000;
+  const file = Buffer.alloc(44 + rate * 2);
+  file.write('RIFF', 0);
+  file.writeUInt32LE(36 + rate * 2, 4);
+  file.write('WAVEfmt ', 8);
+  file.writeUInt32LE(16, 16);
+  file.writeUInt16LE(1, 20);
+  file.writeUInt16LE(1, 22);
+  file.writeUInt32LE(rate, 24);
+  file.writeUInt32LE(rate * 2, 28);
+  file.writeUInt16LE(2, 32);
+  file.writeUInt16LE(16, 34);
+  file.write('data', 36);
+  file.writeUInt32LE(rate * 2, 40);
+  for (let i = 0; i < rate; i += 1) file.writeInt16LE(Math.round(6_000 * Math.sin((2 * Math.PI * hz * i) / rate)), 44 + i * 2);
+  return file;
+}
+
 export class Stage {
+  browsers = [];
+
   static async open() {
     const stage = new Stage();
     stage.program = spawn(path.join(target, 'debug/tandem-stage'), { stdio: ['pipe', 'pipe', 'inherit'] });
     stage.lines = createInterface({ input: stage.program.stdout })[Symbol.asyncIterator]();
     ({ url: stage.url, workspace: stage.workspace } = await stage.answer());
-    stage.browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+    stage.folder = mkdtempSync(path.join(tmpdir(), 'tandem-e2e-'));
+    stage.browser = await stage.chromium();
     return stage;
+  }
+
+  async chromium(more = []) {
+    const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...FLAGS, ...more] });
+    this.browsers.push(browser);
+    return browser;
   }
 
   async answer() {
@@ -49,14 +88,28 @@ export class Stage {
   }
 
   async close() {
-    await this.browser?.close();
+    await Promise.all(this.browsers.map((browser) => browser.close()));
+    rmSync(this.folder, { recursive: true });
     this.program.stdin.end(`${JSON.stringify({ do: 'stop' })}\n`);
     await new Promise((resolve) => this.program.once('exit', resolve));
   }
 
-  /** A user's own browser, signed in and at work. */
-  async signsIn(login, { shift = true } = {}) {
-    const context = await this.browser.newContext({ viewport: { width: 1360, height: 820 }, locale: 'en-GB' });
+  /**
+   * A user's own browser, signed in and at work. With `tone`, the browser is their phone, and this is their voice; else it is the
+   * SIP phone on their table. `shift`: false stops before its start.
+   */
+  async signsIn(login, { shift = true, tone: hz } = {}) {
+    let { browser } = this;
+    if (hz) {
+      const file = path.join(this.folder, `${hz}.wav`);
+      writeFileSync(file, tone(hz));
+      browser = await this.chromium(speaks(file));
+    }
+    const context = await browser.newContext({ viewport: { width: 1360, height: 820 }, locale: 'en-GB' });
+    // As an agent with a good headset sets it: a tone is what the clean-up takes out.
+    await context.addInitScript(() => {
+      if (!localStorage.getItem('tandem.devices')) localStorage.setItem('tandem.devices', JSON.stringify({ raw: true }));
+    });
     const page = await context.newPage();
     page.setDefaultTimeout(WITHIN);
     const user = new User(this, page);
@@ -69,9 +122,11 @@ export class Stage {
     await page.getByLabel('Password').fill(`${login}-demo-desk`);
     await page.getByRole('button', { name: 'Sign in' }).click();
     if (shift) {
+      await page.getByRole('radio', { name: hz ? 'This browser' : 'The phone' }).check();
       await page.getByRole('button', { name: 'Start shift' }).click();
       await page.getByRole('heading', { name: 'My work' }).waitFor();
     }
+    if (shift && hz) await user.phoneIsUp();
     return user;
   }
 }
@@ -107,6 +162,50 @@ export class User {
     await found.click();
   }
 
+  /** Waits until something holds. */
+  async until(holds, what) {
+    const end = Date.now() + WITHIN;
+    while (!(await holds())) {
+      if (Date.now() > end) throw new Error(`never: ${what}`);
+      await this.page.waitForTimeout(50);
+    }
+  }
+
+  /** Calls a number from the desk. */
+  async dials(number) {
+    await this.presses('Dial a number');
+    await this.page.getByLabel('To', { exact: true }).fill(number);
+    await this.page.getByRole('button', { name: 'Call', exact: true }).click();
+  }
+
+  /** Ends the wrap-up. */
+  async completes() {
+    await this.page.getByRole('button', { name: 'Complete', exact: true }).click();
+    await this.page.getByRole('button', { name: 'Complete', exact: true }).waitFor({ state: 'detached' });
+  }
+
+  /** The same user in another tab, at work. */
+  async opensAnotherPage() {
+    const page = await this.page.context().newPage();
+    page.setDefaultTimeout(WITHIN);
+    const other = new User(this.stage, page);
+    await page.goto(`${this.stage.url}/desk`);
+    await page.getByRole('button', { name: 'Start shift' }).click();
+    await other.phoneIsUp();
+    return other;
+  }
+
+  /** The phone in the page is connected, and audio flows. */
+  async phoneIsUp() {
+    await this.page.getByText('Line good').waitFor();
+  }
+
+  /** What comes out of the phone in the page: a tone in Hz, or `silence`. */
+  async hears(what) {
+    const heard = await this.page.evaluate(listen, { what, off: TONE_OFF, within: WITHIN });
+    if (heard !== what) throw new Error(`heard ${heard}, not ${what}`);
+  }
+
   /** axe on the page as it is, in both themes, and a picture of it. */
   async looks(name) {
     for (const scheme of ['light', 'dark']) {
@@ -131,5 +230,40 @@ export class User {
       if (found.length > 0) throw new Error(`${name}, ${scheme}: ${found.join('\n')}`);
     }
     await this.page.emulateMedia({ colorScheme: null });
+  }
+}
+
+/** Runs in the page: listens until it hears `what`, and answers that, or what it heard last. */
+async function listen({ what, off, within }) {
+  const context = new AudioContext({ sampleRate: 48_000 });
+  await context.resume();
+  const end = performance.now() + within;
+  let heard = 'nothing at all';
+  let source;
+  let stream;
+  const analyser = new AnalyserNode(context, { fftSize: 4096, smoothingTimeConstant: 0 });
+  const bins = new Float32Array(analyser.frequencyBinCount);
+  try {
+    for (let steady = 0; performance.now() < end; ) {
+      const now = document.getElementById('ear')?.srcObject;
+      if (now && now !== stream) {
+        source?.disconnect();
+        stream = now;
+        source = context.createMediaStreamSource(stream);
+        source.connect(analyser);
+      }
+      await new Promise((done) => setTimeout(done, 50));
+      analyser.getFloatFrequencyData(bins);
+      const loudest = bins.indexOf(Math.max(...bins));
+      const hz = (loudest * context.sampleRate) / analyser.fftSize;
+      heard = bins[loudest] < -70 ? 'silence' : Math.round(hz);
+      const right = what === heard || (typeof heard === 'number' && Math.abs(heard - what) <= off);
+      steady = right ? steady + 1 : 0;
+      // For a quarter of a second: what is left of another sound does not count.
+      if (steady >= 5) return what;
+    }
+    return heard;
+  } finally {
+    await context.close();
   }
 }

@@ -118,6 +118,9 @@ pub enum Command {
     /// End a leg in whatever state it is: CANCEL before the answer, BYE after it, a final response if inbound and
     /// unanswered (487 if the caller gave up, else 480). Always reported as [`Event::Gone`]; harmless if already gone.
     Hangup { leg: LegId },
+    /// The person whom this leg rings has said yes elsewhere: a browser that is their station takes the call at once, every
+    /// other phone goes on ringing.
+    Take { leg: LegId },
 }
 
 /// What the gateway reports to the engine.

@@ -142,6 +142,8 @@ told! {
         pub extension: Option<String>,
         /// Where their calls ring: `sip:…`, `client:…`.
         pub contact_uri: Option<String>,
+        /// The phone beside the browser that their calls can ring instead.
+        pub sip_uri: Option<String>,
     }
 
     /// What a worker may say they do.
@@ -338,6 +340,16 @@ told! {
         pub expires: String,
     }
 
+    /// `POST /tandem/v1/Session/VoiceToken`: what opens the user's station (docs/reference/station.md).
+    struct VoiceToken {
+        /// Goes into `listen`.
+        pub token: String,
+        /// Whose station it is: calls to `client:` and this ring there.
+        pub identity: String,
+        /// When another is needed.
+        pub expires: String,
+    }
+
     /// An offer that came to nothing: one entry of `…/Workers/{wk}/Missed`.
     struct MissedCall {
         /// `WR…`
@@ -395,6 +407,7 @@ mod tests {
             DeskPerson::decl(),
             DeskQueue::decl(),
             SessionView::decl(),
+            VoiceToken::decl(),
             MissedCall::decl(),
         ];
         let head = "// Made from crates/wire/src/desk.rs by its test. Do not edit: run the test with TANDEM_GOLDEN=write.\n";

@@ -1,4 +1,4 @@
-import type { SessionView } from './desk.gen';
+import type { SessionView, VoiceToken } from './desk.gen';
 
 /** Why a request was refused: what the server says, word for word. */
 export class ApiFailure extends Error {
@@ -36,13 +36,12 @@ export const post = <T = unknown>(path: string, body: unknown = {}) => ask<T>('P
 
 /** Asks who is signed in; null for nobody. */
 export async function whoAmI(): Promise<SessionView | null> {
-  try {
-    return remember(await ask<SessionView>('GET', '/Session'));
-  } catch (why) {
-    if (why instanceof ApiFailure && why.status === 401) return null;
-    throw why;
-  }
+  const session = await ask<SessionView | null>('GET', '/Session');
+  return session && remember(session);
 }
+
+/** What opens the user's station. */
+export const voiceToken = () => post<VoiceToken>('/Session/VoiceToken');
 
 export async function signIn(login: string, password: string): Promise<SessionView> {
   return remember(await ask<SessionView>('POST', '/Session', { login, password }));

@@ -150,7 +150,11 @@ extension: string | null,
 /**
  * Where their calls ring: `sip:…`, `client:…`.
  */
-contact_uri: string | null, };
+contact_uri: string | null, 
+/**
+ * The phone beside the browser that their calls can ring instead.
+ */
+sip_uri: string | null, };
 
 export type DeskActivity = { 
 /**
@@ -421,6 +425,20 @@ worker_sid: string | null,
 csrf: string, 
 /**
  * When it ends.
+ */
+expires: string, };
+
+export type VoiceToken = { 
+/**
+ * Goes into `listen`.
+ */
+token: string, 
+/**
+ * Whose station it is: calls to `client:` and this ring there.
+ */
+identity: string, 
+/**
+ * When another is needed.
  */
 expires: string, };
 

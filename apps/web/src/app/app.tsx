@@ -1,7 +1,9 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import { signOut, whoAmI } from '../api/client';
+import { signOut, voiceToken, whoAmI } from '../api/client';
 import type { SessionView } from '../api/desk.gen';
 import { DeskStream } from '../core/stream';
+import { Station } from '../phone/station';
+import { play } from '../phone/speaker';
 import { useWords } from '../i18n';
 import { DeskProvider } from './context';
 import { Login, StartShift } from './doors';
@@ -29,25 +31,42 @@ export function App() {
 function Signed({ session, ended, leave }: { session: SessionView; ended: () => void; leave: () => void }) {
   const { say } = useWords();
   const stream = useMemo(() => new DeskStream(), []);
+  const station = useMemo(
+    () => new Station(`${location.origin.replace(/^http/, 'ws')}/signal`, {
+      token: voiceToken,
+      socket: (url) => new WebSocket(url),
+      peer: () => new RTCPeerConnection(),
+      play,
+    }),
+    [],
+  );
   const link = useSyncExternalStore(stream.subscribe, () => stream.state.link.is);
   const [shift, setShift] = useState(() => sessionStorage.getItem(SHIFT) === session.user_sid || session.worker_sid === null);
   useEffect(() => {
     stream.start();
-    return () => stream.stop();
-  }, [stream]);
+    return () => {
+      stream.stop();
+      station.stop();
+    };
+  }, [stream, station]);
   useEffect(() => {
     if (link === 'signed-out') ended();
   });
-  const started = () => {
-    sessionStorage.setItem(SHIFT, session.user_sid);
+  const started = (works: boolean) => {
+    // Who only looks around is asked again.
+    if (works) sessionStorage.setItem(SHIFT, session.user_sid);
     setShift(true);
+  };
+  const out = () => {
+    station.leave();
+    leave();
   };
   return (
     <DeskProvider
-      session={session} stream={stream} signOut={leave}
+      session={session} stream={stream} station={station} signOut={out}
       waiting={<p className="loading" role="status">{say(link === 'lost' ? 'error.offline' : 'app.loading')}</p>}
     >
-      {shift ? <Shell /> : <StartShift started={started} />}
+      {shift ? <Shell works={sessionStorage.getItem(SHIFT) === session.user_sid} /> : <StartShift started={started} />}
     </DeskProvider>
   );
 }

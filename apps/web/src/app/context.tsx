@@ -4,6 +4,7 @@ import type { DeskCall, SessionView } from '../api/desk.gen';
 import type { Desk } from '../core/desk';
 import type { DeskStream, State } from '../core/stream';
 import { phoneOf, type Phone } from '../phone/phone';
+import type { Station } from '../phone/station';
 import { useWords, type Key } from '../i18n';
 
 export type Page = 'desk' | 'missed' | 'queues' | 'team';
@@ -11,6 +12,7 @@ export type Page = 'desk' | 'missed' | 'queues' | 'team';
 export type Layer =
   | { is: 'dial'; to?: string }
   | { is: 'transfer'; call: string }
+  | { is: 'keypad'; call: string }
   | { is: 'palette' }
   | { is: 'shortcuts' }
   | { is: 'why'; queue: string };
@@ -24,6 +26,7 @@ export type Here = {
   state: State;
   desk: Desk;
   phone: Phone | null;
+  station: Station;
   page: Page;
   go: (page: Page) => void;
   layer: Layer | null;
@@ -36,6 +39,8 @@ export type Here = {
   forget: () => void;
   /** Asks the server to do something with a call, once at a time. True if it did. */
   act: (call: DeskCall, what: Key, verb: string, body?: object) => Promise<boolean>;
+  /** Takes a call that rings: on the phone in this page, else by asking the server. */
+  answer: (call: DeskCall) => Promise<boolean>;
   /** Asks the server for something about the agent. */
   ask: (what: Key, path: string, body: object) => Promise<boolean>;
   beActivity: (sid: string) => Promise<boolean>;
@@ -52,9 +57,9 @@ export function useHere(): Here {
   return here;
 }
 
-type Given = { session: SessionView; stream: DeskStream; signOut: () => void; children: ReactNode; waiting: ReactNode };
+type Given = { session: SessionView; stream: DeskStream; station: Station; signOut: () => void; children: ReactNode; waiting: ReactNode };
 
-export function DeskProvider({ session, stream, signOut, children, waiting }: Given) {
+export function DeskProvider({ session, stream, station, signOut, children, waiting }: Given) {
   const state = useSyncExternalStore(stream.subscribe, () => stream.state);
   const { say } = useWords();
   const [page, go] = useState<Page>('desk');
@@ -67,19 +72,19 @@ export function DeskProvider({ session, stream, signOut, children, waiting }: Gi
   const base = `/Workspaces/${desk?.me.workspace_sid}/Workers/${desk?.me.worker_sid}`;
 
   const run = useCallback(
-    async (where: string, what: Key, path: string, body: object, failed?: (why: string) => string) => {
+    async (where: string, what: Key, act: () => Promise<unknown>) => {
       // A second press while the first is under way does nothing.
       if (busy.current.has(where)) return false;
       busy.current.add(where);
       setPending(new Set(busy.current));
       setTrouble(null);
       try {
-        await post(path, body);
+        await act();
         return true;
       } catch (error) {
         const offline = error instanceof ApiFailure && error.status === 0;
         const why = offline ? say('error.offline') : error instanceof Error ? error.message : String(error);
-        setTrouble({ where, text: failed ? failed(why) : say('fail.any', { what: say(what), why }) });
+        setTrouble({ where, text: say('fail.any', { what: say(what), why }) });
         return false;
       } finally {
         busy.current.delete(where);
@@ -92,20 +97,36 @@ export function DeskProvider({ session, stream, signOut, children, waiting }: Gi
   const here = useMemo<Here | null>(() => {
     if (!desk) return null;
     const mine = desk.calls.find((c) => c.reservation_sid === chosen);
+    const phone = phoneOf(desk.me, station);
+    // Where no policy rings for an agent, the phone rings because they asked for it.
+    const yes = (call: DeskCall) => !desk.policy.on && phone?.kind === 'station' && station.want(call.reservation_sid);
+    const path = (call: DeskCall, verb: string) => `${base}/Calls/${call.reservation_sid}/${verb}`;
     return {
-      session, state, desk, page, go, layer, open, pending, trouble, signOut,
-      phone: phoneOf(desk.me),
+      session, station, state, desk, page, go, layer, open, pending, trouble, signOut,
+      phone,
       selected: (mine ?? desk.calls[0])?.reservation_sid ?? null,
       select,
       forget: () => setTrouble(null),
-      act: (call, what, verb, body = {}) =>
-        run(call.reservation_sid, what, `${base}/Calls/${call.reservation_sid}/${verb}`, body),
-      ask: (what, path, body) => run('desk', what, `${base}${path}`, body),
-      beActivity: (sid) => run('desk', 'action.activity', `${base}/Activity`, { activity_sid: sid }),
+      act: (call, what, verb, body = {}) => {
+        if (verb === 'PickUp') yes(call);
+        return run(call.reservation_sid, what, () => post(path(call, verb), body));
+      },
+      answer: (call) =>
+        run(call.reservation_sid, 'action.answer', async () => {
+          const verb = call.state === 'picking-up' ? 'PickUp' : 'Answer';
+          const taken = phone?.answer(call) ?? null;
+          if (taken === null) {
+            yes(call);
+            return post(path(call, verb));
+          }
+          if (!(await taken)) throw new Error(say('fail.answer'));
+        }),
+      ask: (what, below, body) => run('desk', what, () => post(`${base}${below}`, body)),
+      beActivity: (sid) => run('desk', 'action.activity', () => post(`${base}/Activity`, { activity_sid: sid })),
       dismiss: (notice) => stream.dismiss(notice),
       retry: stream.now,
     };
-  }, [session, state, desk, page, layer, pending, trouble, chosen, run, base, stream, signOut]);
+  }, [session, state, desk, page, layer, pending, trouble, chosen, run, base, stream, station, signOut, say]);
 
   return here ? <Context value={here}>{children}</Context> : waiting;
 }

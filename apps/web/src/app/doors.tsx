@@ -4,6 +4,9 @@ import type { SessionView } from '../api/desk.gen';
 import { available } from '../core/actions';
 import { isAvailable } from '../core/desk';
 import { useWords } from '../i18n';
+import { Devices, type Microphone } from '../features/phone';
+import { canHear, openMicrophone } from '../phone/devices';
+import { ringsBrowser } from '../phone/phone';
 import { Icon } from '../ui/icons';
 import { Press, Trouble } from '../ui/parts';
 import { ring, unlock } from '../ui/sound';
@@ -46,30 +49,69 @@ export function Login({ over, entered }: { over: boolean; entered: (session: Ses
   );
 }
 
-/** Before the first work: phone, ringtone, notifications. Its button lets the page make sounds. */
-export function StartShift({ started }: { started: () => void }) {
+/** Before the first work: phone, devices, ringtone, notifications. Its button lets the page make sounds. */
+export function StartShift({ started }: { started: (works: boolean) => void }) {
   const here = useHere();
   const { say } = useWords();
   const known = 'Notification' in window ? Notification.permission : 'denied';
   const [allowed, setAllowed] = useState(known);
-  const start = async () => {
-    unlock();
+  const { me } = here.desk;
+  const [browser, setBrowser] = useState(canHear() && (ringsBrowser(me) || localStorage.getItem(PHONE) !== 'sip' || !me.sip_uri));
+  const [microphone, setMicrophone] = useState<Microphone>({ is: 'closed' });
+  const [busy, setBusy] = useState(false);
+  const use = (track: MediaStreamTrack) => {
+    setMicrophone((before) => {
+      if (before.is === 'open') before.track.stop();
+      return { is: 'open', track };
+    });
+    return track;
+  };
+  const allow = () => openMicrophone().then(use, () => { setMicrophone({ is: 'refused' }); return null; });
+  const begin = async () => {
+    const phone = browser ? 'browser' : 'sip';
+    if (browser) {
+      const track = microphone.is === 'open' ? microphone.track : await allow();
+      if (!track) return;
+      if (!(await here.ask('shift.phone', '/Phone', { phone }))) return;
+      here.station.open(track);
+    } else {
+      if (microphone.is === 'open') microphone.track.stop();
+      if (me.sip_uri && !(await here.ask('shift.phone', '/Phone', { phone }))) return;
+    }
+    localStorage.setItem(PHONE, phone);
     const free = available(here.desk);
     if (!isAvailable(here.desk) && free && !(await here.beActivity(free.sid))) return;
-    started();
+    started(true);
+  };
+  const start = async () => {
+    unlock();
+    if (busy) return;
+    setBusy(true);
+    await begin();
+    setBusy(false);
   };
   return (
     <main className="door">
       <div className="card shift">
-        <h1>{say('shift.title', { name: here.desk.me.name.split(' ')[0] ?? '' })}</h1>
+        <h1>{say('shift.title', { name: me.name.split(' ')[0] ?? '' })}</h1>
         <p className="hint">{say('shift.lead')}</p>
         <section>
           <h2><Icon name="phone" /> {say('shift.phone')}</h2>
-          <p>{here.phone ? say('shift.phone.sip', { address: here.phone.address }) : say('shift.phone.none')}</p>
-        </section>
-        <section>
-          <h2><Icon name="ring" /> {say('shift.ringer')}</h2>
-          <Press icon="play" onClick={() => { unlock(); ring(); }}>{say('shift.ringer.try')}</Press>
+          <fieldset>
+            <legend className="hidden">{say('shift.phone')}</legend>
+            <label className="pick">
+              <input type="radio" name="phone" checked={browser} disabled={!canHear()} onChange={() => setBrowser(true)} />
+              <span>{say('shift.phone.browser')}</span>
+            </label>
+            <label className="pick">
+              <input type="radio" name="phone" checked={!browser} disabled={!me.sip_uri} onChange={() => setBrowser(false)} />
+              <span>{me.sip_uri ? say('shift.phone.sip', { address: me.sip_uri.replace(/@.*$/, '') }) : say('shift.phone.none')}</span>
+            </label>
+          </fieldset>
+          {browser && microphone.is === 'open' && <Devices microphone={microphone} use={use} />}
+          {browser && microphone.is === 'closed' && <Press icon="mic" onClick={() => void allow()}>{say('phone.microphone.test')}</Press>}
+          {browser && microphone.is === 'refused' && <p className="trouble" role="alert">{say('phone.microphone')}</p>}
+          {!browser && <Press icon="play" onClick={() => { unlock(); ring(); }}>{say('shift.ringer.try')}</Press>}
         </section>
         <section>
           <h2><Icon name="note" /> {say('shift.notify')}</h2>
@@ -81,9 +123,12 @@ export function StartShift({ started }: { started: () => void }) {
           )}
         </section>
         <Trouble where="desk" />
-        <button type="button" className="press primary big" onClick={() => void start()}><span>{say('shift.start')}</span></button>
-        <Press tone="quiet" onClick={() => { unlock(); started(); }}>{say('shift.later')}</Press>
+        <button type="button" className="press primary big" aria-disabled={busy} onClick={() => void start()}><span>{say('shift.start')}</span></button>
+        <Press tone="quiet" onClick={() => { unlock(); started(false); }}>{say('shift.later')}</Press>
       </div>
     </main>
   );
 }
+
+/** Which phone this browser's user chose last. */
+const PHONE = 'tandem.phone';

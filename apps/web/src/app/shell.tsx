@@ -5,6 +5,7 @@ import { pressed, written } from '../core/keys';
 import { useNow } from '../core/time';
 import { Missed, Queues, Team } from '../features/boards';
 import { Layers } from '../features/layers';
+import { PhoneBanner, PhoneMenu, useMutedVoice, useStation, type Microphone } from '../features/phone';
 import { Strip } from '../features/strip';
 import { Customer, MyWork, Selected } from '../features/work';
 import { LANGUAGES, useWords, type Language } from '../i18n';
@@ -25,16 +26,17 @@ const RING_MS = 3000;
 /** Two presses of End by key within this time end a call. */
 const TWICE_MS = 1500;
 
-export function Shell() {
+export function Shell({ works }: { works: boolean }) {
   const here = useHere();
   const { say } = useWords();
+  const { microphone, allow } = useStation(works);
   useKeys();
   useRinging();
   const missed = here.desk.notices.filter((n) => n.kind === 'missed').length;
   return (
     <div className="shell">
       <a className="skip" href="#main">{say('app.skip')}</a>
-      <Header />
+      <Header microphone={microphone} />
       <nav className="rail" aria-label={say('nav.label')}>
         {PAGES.map(({ page, icon }) => (
           <button key={page} type="button" aria-current={here.page === page ? 'page' : undefined} onClick={() => here.go(page)}>
@@ -46,6 +48,7 @@ export function Shell() {
       </nav>
       <div className="column">
         <LinkBanner />
+        <PhoneBanner microphone={microphone} allow={allow} />
         <Strip />
         <Notices />
         <Trouble where="desk" />
@@ -58,12 +61,13 @@ export function Shell() {
         </main>
       </div>
       <Layers />
+      <MutedVoice microphone={microphone} />
       <Announcer />
     </div>
   );
 }
 
-function Header() {
+function Header({ microphone }: { microphone: Microphone }) {
   const here = useHere();
   const { say, language, speak } = useWords();
   const { desk, state } = here;
@@ -89,6 +93,7 @@ function Header() {
         <Icon name="search" /> <span>{say('header.search')}</span> <kbd>{written(palette.keys ?? '')}</kbd>
       </button>
       <span className={`link ${state.link.is}`}><span className="dot-sign" aria-hidden="true" />{say(link)}</span>
+      <PhoneMenu microphone={microphone} />
       <details className="menu">
         <summary><Icon name="user" /> <span>{desk.me.name}</span></summary>
         <div className="menu-body">
@@ -212,6 +217,15 @@ function useRinging() {
     note.onclick = () => window.focus();
     return () => note.close();
   }, [sid, name, say]);
+}
+
+/** Somebody speaks into a muted microphone. */
+function MutedVoice({ microphone }: { microphone: Microphone }) {
+  const { desk } = useHere();
+  const { say } = useWords();
+  const muted = callsIn(desk, 'live')[0]?.muted ?? false;
+  const speaks = useMutedVoice(microphone.is === 'open' ? microphone.track : null, muted);
+  return speaks ? <p className="spoken" role="alert">{say('phone.muted.voice')}</p> : null;
 }
 
 /** Says what happened to those who do not see it: once, and never a clock. */

@@ -40,10 +40,10 @@ export const answer: Action = {
   target: (desk) => callsIn(desk, 'ringing').find((c) => !c.outbound) ?? desk.calls.find((c) => c.recalled),
   run: async (here, call) => {
     if (!call) return;
-    if (call.state === 'picking-up') return here.act(call, 'action.pickup', 'PickUp');
+    // Taking a call gives up the one that is being made, in one movement; a phone on the table is in its way until it is.
     const dialing = callsIn(here.desk, 'dialing')[0];
-    if (dialing && !(await here.act(dialing, 'action.end', 'End'))) return;
-    if (await here.act(call, 'action.answer', 'Answer')) here.select(call.reservation_sid);
+    if (dialing && !here.phone?.answersItself && !(await here.act(dialing, 'action.end', 'End'))) return;
+    if (await here.answer(call)) here.select(call.reservation_sid);
   },
 };
 
@@ -55,7 +55,7 @@ export const reject: Action = {
 
 export const park: Action = {
   id: 'call.park', title: 'action.park', keys: 'Mod+Shift+KeyK', label: plain('action.park'),
-  target: (desk) => (desk.policy.on ? live(desk) : undefined),
+  target: live,
   run: (here, call) => call && here.act(call, 'action.park', 'Park'),
 };
 
@@ -97,7 +97,18 @@ export const transfer: Action = {
 export const end: Action = {
   id: 'call.end', title: 'action.end', keys: 'Mod+Shift+KeyE', label: plain('action.end'),
   target: activeCall,
-  run: (here, call) => call && here.act(call, 'action.end', 'End'),
+  run: (here, call) => {
+    if (!call) return;
+    // Not even a lost connection keeps an agent in a call.
+    if (here.state.link.is !== 'live' && here.phone?.hangUp()) return;
+    return here.act(call, 'action.end', 'End');
+  },
+};
+
+export const keypad: Action = {
+  id: 'call.keypad', title: 'action.keypad', label: plain('action.keypad'),
+  target: live,
+  run: (here, call) => call && here.phone?.kind === 'station' && here.open({ is: 'keypad', call: call.reservation_sid }),
 };
 
 export const dial: Action = {
@@ -141,5 +152,5 @@ export const previous: Action = {
 };
 
 export const ACTIONS: readonly Action[] = [
-  answer, reject, park, pickUp, mute, hold, transfer, end, dial, activity, next, previous, palette, shortcuts,
+  answer, reject, park, pickUp, mute, hold, keypad, transfer, end, dial, activity, next, previous, palette, shortcuts,
 ];

@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from 'react';
+import { useEffect, useState, type FormEvent } from 'react';
 import { get } from '../api/client';
 import type { DeskPerson } from '../api/desk.gen';
 import { useHere, type Page } from '../app/context';
@@ -9,6 +9,7 @@ import { useWords, type Say } from '../i18n';
 import { Icon } from '../ui/icons';
 import { Dialog, Press, Trouble } from '../ui/parts';
 import { useLoaded } from '../ui/loaded';
+import { keyTone } from '../ui/sound';
 
 /** A number out of what was typed or pasted, if it is one: `+1 (555) 010-0001` → `+15550100001`. */
 export function numberIn(text: string): string | null {
@@ -34,6 +35,8 @@ export function Layers() {
       return <Dial to={layer.to ?? ''} />;
     case 'transfer':
       return <Transfer sid={layer.call} />;
+    case 'keypad':
+      return <Keypad sid={layer.call} />;
     case 'palette':
       return <Palette />;
     case 'shortcuts':
@@ -45,6 +48,8 @@ export function Layers() {
   }
 }
 
+/** Sent keys that are shown. */
+const SENT_MAX = 24;
 const KEYPAD = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '+', '0', '⌫'];
 
 function Dial({ to: first }: { to: string }) {
@@ -80,6 +85,43 @@ function Dial({ to: first }: { to: string }) {
         <Trouble where="desk" />
         <button type="submit" className="press primary big"><Icon name="phone" /><span>{say('dial.call')}</span></button>
       </form>
+    </Dialog>
+  );
+}
+
+const KEYS = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '0', '#'];
+
+/** Keys that the other end hears; typed ones are sent too. */
+function Keypad({ sid }: { sid: string }) {
+  const here = useHere();
+  const { say } = useWords();
+  const [sent, setSent] = useState('');
+  const call = here.desk.calls.find((c) => c.reservation_sid === sid && c.state === 'live');
+  const gone = !call;
+  const { open } = here;
+  useEffect(() => {
+    if (gone) open(null);
+  }, [gone, open]);
+  if (!call) return null;
+  const press = (key: string) => {
+    here.phone?.press(key);
+    keyTone(key);
+    setSent((before) => `${before}${key}`.slice(-SENT_MAX));
+  };
+  const typed = (event: React.KeyboardEvent) => {
+    if (KEYS.includes(event.key)) press(event.key);
+  };
+  return (
+    <Dialog title={say('keypad.title', { name: nameOf(call) })}>
+      <div className="dial" onKeyDown={typed}>
+        <p className="sent"><span className="hint">{say('keypad.sent')}</span> <output>{sent}</output></p>
+        <div className="keypad" role="group" aria-label={say('dial.keypad')}>
+          {KEYS.map((key, i) => (
+            <button key={key} type="button" {...(i === 0 ? { 'data-first': true } : {})} onClick={() => press(key)}>{key}</button>
+          ))}
+        </div>
+        <p className="hint">{say('keypad.hint')}</p>
+      </div>
     </Dialog>
   );
 }

@@ -1,7 +1,7 @@
 import { useRef, useState } from 'react';
 import type { DeskCall } from '../api/desk.gen';
 import { useHere } from '../app/context';
-import { answer, available, dial, end, hold, mute, park, pickUp, reject, transfer } from '../core/actions';
+import { answer, available, dial, end, hold, keypad, mute, park, pickUp, reject, transfer } from '../core/actions';
 import { activeCall, isAvailable, nameOf, prettyNumber } from '../core/desk';
 import { duration, useNow } from '../core/time';
 import { useWords } from '../i18n';
@@ -146,8 +146,9 @@ function Controls({ call }: { call: DeskCall }) {
         <>
           <Do action={mute} call={call} icon={call.muted ? 'mic-off' : 'mic'} pressed={call.muted} />
           <Do action={hold} call={call} icon={call.held_since ? 'play' : 'pause'} pressed={call.held_since !== null} />
+          {here.phone?.kind === 'station' && <Do action={keypad} call={call} icon="keypad" />}
           <Do action={transfer} call={call} icon="transfer" />
-          {desk.policy.on && <Do action={park} call={call} icon="park" />}
+          <Do action={park} call={call} icon="park" />
           <End call={call} />
         </>
       );

@@ -1,9 +1,19 @@
+import { chosen } from '../phone/devices';
+
 let context: AudioContext | undefined;
 
 /** Lets the page make sounds; must be called by a click or a key. */
 export function unlock() {
   context ??= new AudioContext();
   void context.resume();
+  void useRinger(chosen().ringer);
+}
+
+/** Rings come out there from now on; a browser that cannot choose plays them on its own. */
+export async function useRinger(id: string) {
+  const ringer = context as (AudioContext & { sinkId?: string; setSinkId?: (id: string) => Promise<void> }) | undefined;
+  // One that is there already is not opened again.
+  if (ringer?.setSinkId && (ringer.sinkId ?? '') !== id) await ringer.setSinkId(id).catch(() => undefined);
 }
 
 function beep(hz: number, from: number, seconds: number, gain: number) {
@@ -38,4 +48,14 @@ export function knock() {
 /** Something went. */
 export function tick() {
   beep(440, 0, 0.05, 0.03);
+}
+
+const ROWS = [697, 770, 852, 941];
+const COLUMNS = [1209, 1336, 1477];
+
+/** A key of the telephone, for whoever presses it. */
+export function keyTone(key: string) {
+  const at = '123456789*0#'.indexOf(key);
+  const [row, column] = [ROWS[Math.floor(at / 3)], COLUMNS[at % 3]];
+  if (row && column) for (const hz of [row, column]) beep(hz, 0, 0.12, 0.04);
 }

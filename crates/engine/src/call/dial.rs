@@ -17,7 +17,7 @@ const LEGS_PER_DIAL_MAX: usize = 10;
 const RING_MIN: Duration = Duration::from_secs(5);
 const RING_MAX: Duration = Duration::from_secs(600);
 /// What the address of a browser begins with.
-const CLIENT: &str = "client:";
+pub(super) const CLIENT: &str = "client:";
 /// Header parameters taken from one SIP URI, custom parameters from one `client:` address.
 const HEADERS_MAX: usize = 20;
 /// Headers that an application may set on a call, besides `x-…`.

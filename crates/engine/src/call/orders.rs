@@ -1,6 +1,7 @@
 //! What routing asks of the voice side, carried out with real legs (reference: TaskRouter §5.5, §8).
 
 use super::conference::Leave;
+use super::dial::CLIENT;
 use super::port::*;
 use super::state::*;
 use super::switchboard::{Asked, CallEnd, Switchboard};
@@ -21,6 +22,10 @@ impl Switchboard {
             VoiceOrder::Ring(offer) => self.begin_offer(offer, Shape::plain(), None, None),
             VoiceOrder::Conference { offer, instruction } => {
                 let (to, from) = (instruction.to.clone(), instruction.from.clone());
+                // Nobody has called: it is the agent who calls, and waits to be rung for it.
+                if offer.call.is_none() {
+                    self.asked_for = Some(offer.reservation);
+                }
                 self.begin_offer(offer, Shape::Conference(Box::new(instruction)), to, from);
             }
             VoiceOrder::Dequeue { offer, instruction } => {
@@ -150,24 +155,41 @@ impl Switchboard {
         }
     }
 
-    /// Accepted by other means: a phone that rings for it stops, and a `<Dial><Queue>` that asked for it may have
-    /// its caller.
+    /// Accepted by other means: a browser that rings for it is taken to be the phone that the agent will talk on, any
+    /// other phone stops, and a `<Dial><Queue>` that asked for it may have its caller.
     fn accepted(&mut self, offer: Offer) {
         let (reservation, task) = (offer.reservation, offer.task);
-        if self.talks.get(&reservation).is_some_and(|t| t.stage == Stage::Ringing) {
-            self.drop_talk(reservation);
-        }
         let asker = self.calls.values().find(|c| match &c.doing {
             Doing::DialQueue(dial) => dial.reservation == Some(reservation) && dial.partner.is_none(),
             _ => false,
         });
-        let Some(asker) = asker.map(|c| c.record.sid) else { return };
+        let asker = asker.map(|c| c.record.sid);
+        if self.talks.get(&reservation).is_some_and(|t| t.stage == Stage::Ringing) {
+            match asker.is_none() && self.rings_a_browser(reservation) {
+                true => return self.take(reservation),
+                false => self.drop_talk(reservation),
+            }
+        }
+        let Some(asker) = asker else { return };
         let Some(member) = self.caller_of(task) else {
             self.notify_error(asker, 14217, "the caller of this reservation does not wait");
             return self.dial_queue_over(asker);
         };
         self.connect_queued(asker, member);
         self.keep_dialled_talk(offer, asker, member);
+    }
+
+    fn rings_a_browser(&self, reservation: ReservationSid) -> bool {
+        let agent = self.talks.get(&reservation).and_then(|t| t.agent).and_then(|a| self.calls.get(&a));
+        agent.is_some_and(|call| call.record.to.starts_with(CLIENT))
+    }
+
+    /// The agent has said yes elsewhere: their station takes the call that rings there.
+    fn take(&mut self, reservation: ReservationSid) {
+        let agent = self.talks.get(&reservation).and_then(|t| t.agent).and_then(|a| self.calls.get(&a));
+        if let Some(leg) = agent.map(|call| call.leg) {
+            self.sip(sip::port::Command::Take { leg });
+        }
     }
 
     /// The call that waits for this task.
@@ -339,7 +361,8 @@ impl Switchboard {
         let rings = old.and_then(|r| self.talks.get(&r)).is_some_and(|t| t.stage == Stage::Ringing);
         if leg.is_none() && rings {
             // The phone rings for this very offer and there is no other leg to answer on: it goes on ringing.
-            return self.park_while_ringing(old, customer);
+            self.park_while_ringing(old, customer);
+            return self.take(old.unwrap_or(reservation));
         }
         if let Some(old) = old {
             if rings {

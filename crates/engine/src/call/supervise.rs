@@ -10,6 +10,7 @@ use crate::routing::command::{SuperviseMode, SuperviseOrder};
 use crate::routing::effect::Offer;
 use base::*;
 use serde_json::json;
+use sip::port::{Destination, client};
 use std::time::Duration;
 
 /// How long a supervisor's phone rings unless something else is said.
@@ -34,9 +35,13 @@ impl Switchboard {
         if let Some(call) = order.worker.and_then(|worker| self.supervisor_in(room, worker)) {
             return self.change_supervisor(room, call, order.mode);
         }
-        let Some((to, destination, headers)) = self.resolve(&order.to) else {
+        let Some((to, destination, mut headers)) = self.resolve(&order.to) else {
             return self.not_supervised(&offer, 40147, "the supervisor's contact_uri cannot be called");
         };
+        if let Destination::Client(_) = &destination {
+            // Whoever supervises has asked for it.
+            headers.push((client::ANSWER.to_owned(), client::ANSWER_AT_ONCE.to_owned()));
+        }
         let from = self.caller_id_for(&destination, order.from);
         let callback = order.status_callback.map(|url| CallbackPlan {
             webhook: Webhook { url, method: Method::Post },

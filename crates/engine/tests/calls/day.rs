@@ -51,6 +51,8 @@ pub struct Day {
     /// Legs that exist, with their call once known.
     pub alive: BTreeMap<LegId, Option<CallSid>>,
     pub gone: Vec<LegId>,
+    /// Legs whose agents said yes elsewhere.
+    pub taken: Vec<LegId>,
     pub invites: Vec<(LegId, CallSid, Destination, String)>,
     pub answer_at_once: bool,
     pub refuse_tasks: bool,
@@ -99,6 +101,7 @@ impl Day {
             ears: BTreeMap::new(),
             alive: BTreeMap::new(),
             gone: Vec::new(),
+            taken: Vec::new(),
             invites: Vec::new(),
             answer_at_once: true,
             refuse_tasks: false,
@@ -243,6 +246,7 @@ impl Day {
                     todo.push_back(Input::Sip(gone));
                 }
             }
+            sip_port::Command::Take { leg } => self.taken.push(leg),
             sip_port::Command::Progress { .. } => {}
         }
     }

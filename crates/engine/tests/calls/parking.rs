@@ -1,7 +1,7 @@
 //! Several calls per agent: park, pick-up, swap, recall, and the feature codes of plain phones.
 
 use super::day::{CALLER, Day, Heard};
-use super::tasks::talking;
+use super::tasks::{talking, waiting};
 use base::*;
 use engine::call::*;
 use engine::routing::command::*;
@@ -512,4 +512,33 @@ fn an_agent_who_answers_another_call_gives_up_the_one_they_are_making_first() {
         assert!(day.board.parked(ana.1).is_empty());
         day.legs_match_calls();
     }
+}
+
+#[test]
+fn a_yes_that_was_said_elsewhere_is_the_stations_to_take_and_stops_any_other_phone() {
+    for (address, taken) in [("client:ana", true), ("sip:ana@example.com", false)] {
+        let (mut day, caller, ana) = waiting();
+        let offer = Offer { contact_uri: Some(address.to_owned()), ..day.offer(ana, caller, "ana") };
+        day.order(VoiceOrder::Ring(offer.clone()));
+        let rings = day.last_invited();
+        day.order(VoiceOrder::Accepted { offer });
+        assert_eq!(day.taken.contains(&rings), taken, "{address}");
+        assert_eq!(day.is_gone(rings), !taken, "{address}");
+        if taken {
+            day.answers(rings);
+            assert!(day.talk(caller, rings));
+        }
+    }
+}
+
+#[test]
+fn a_yes_at_the_desk_is_the_stations_to_take() {
+    let (mut day, caller, ana) = waiting();
+    let offer = Offer { contact_uri: Some("client:ana".to_owned()), ..day.offer(ana, caller, "ana") };
+    day.order(VoiceOrder::Ring(offer.clone()));
+    let rings = day.last_invited();
+    day.order(VoiceOrder::PickUp { offer, recalled: false });
+    assert_eq!(day.taken, [rings]);
+    day.answers(rings);
+    assert!(day.talk(caller, rings));
 }

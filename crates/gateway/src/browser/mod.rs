@@ -121,7 +121,8 @@ impl Browsers {
             Command::Progress { leg, .. }
             | Command::Answer { leg }
             | Command::Refuse { leg, .. }
-            | Command::Hangup { leg } => leg.0 >= INBOUND_LEGS || legs.contains(leg),
+            | Command::Hangup { leg }
+            | Command::Take { leg } => leg.0 >= INBOUND_LEGS || legs.contains(leg),
         }
     }
 

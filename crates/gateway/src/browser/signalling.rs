@@ -527,6 +527,7 @@ impl Switch {
                 }
                 self.over(leg, Cause::WeHungUp, None).await;
             }
+            Command::Take { leg } => self.take_at_station(leg).await,
         }
     }
 

@@ -154,7 +154,14 @@ impl Switch {
             known.at_station
                 && parameters.any(|(name, value)| name == client::ANSWER && value == client::ANSWER_AT_ONCE)
         };
-        let Some(known) = self.legs.get(&leg).filter(asked) else { return };
+        if self.legs.get(&leg).is_some_and(|known| asked(&known)) {
+            self.take_at_station(leg).await;
+        }
+    }
+
+    /// A call that rings is taken by the station of its identity, if audio flows there.
+    pub(super) async fn take_at_station(&mut self, leg: LegId) {
+        let Some(known) = self.legs.get(&leg).filter(|known| known.at_station) else { return };
         let (identity, call) = (known.identity.clone(), known.call);
         let station = self.stations.get(&identity);
         let Some(line) = station.filter(|station| station.up).and_then(|station| station.line) else {

@@ -196,6 +196,8 @@ impl SipGateway {
             Command::Answer { leg } => (leg, Order::Answer),
             Command::Refuse { leg, status } => (leg, Order::Refuse(status)),
             Command::Hangup { leg } => (leg, Order::Hangup),
+            // Who has a phone picks it up.
+            Command::Take { .. } => return,
             Command::Invite { leg, call, to, from, from_name, headers, credentials, timeout } => {
                 let invite = Invite { call, to, from, from_name, headers, credentials, timeout };
                 return outbound::start(&self.shared, leg, invite);

@@ -39,6 +39,7 @@ const OWN: &[(&str, &str)] = &[
     ("POST", "/Workers/{wk}/Calls/{wr}/CancelTransfer"),
     ("GET", "/Workers/{wk}/Calls/{wr}/Timeline"),
     ("POST", "/Workers/{wk}/Activity"),
+    ("POST", "/Workers/{wk}/Phone"),
     ("GET", "/Workers/{wk}/Missed"),
 ];
 const WORKSPACE: &str = "/tandem/v1/Workspaces/{ws}";

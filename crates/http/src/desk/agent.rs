@@ -10,13 +10,13 @@ use base::*;
 use engine::call::port::{
     CallChange, EndStatus, Program, Request, Response, SeatChange, TalkParty, TalkView,
 };
+use engine::routing::Workspace;
 use engine::routing::command::{
     Answer as Decided, Command, ConferenceInstruction, Instruction, NewTask, TaskChange, WorkerChange,
 };
 use engine::routing::model::{
     Attributes, ReservationStatus, RoutingTarget, Task, TaskStatus, TransferMode, TransferTarget, VoiceState,
 };
-use engine::routing::{AgentCallState, Workspace};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use store::{Page, ToldFilter};
@@ -327,10 +327,9 @@ pub(super) async fn cancel_transfer(State(app): State<App>, At(at): At<OfCall>, 
 /// The story of the caller of one of the worker's own calls.
 pub(super) async fn timeline(State(app): State<App>, At((ws, wk, wr)): At<OfCall>, asked: Asked) -> Outcome {
     let found = move |w: &Workspace, _| {
-        let mine = w.calls_of(wk).into_iter().find(|c| c.reservation == wr);
-        mine.filter(|c| c.state != AgentCallState::Ringing || c.call.is_some())
-            .map(|c| c.call)
-            .ok_or_else(|| ApiError::not_found(wr))
+        let mine = w.reservation(wr).filter(|r| r.worker == wk).ok_or_else(|| ApiError::not_found(wr))?;
+        // A call out that is only being prepared has no call yet.
+        Ok(w.task(mine.task).and_then(call_sid))
     };
     let call = app.read(&asked, ws, found).await?;
     let entries = match call {

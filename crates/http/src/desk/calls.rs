@@ -5,9 +5,10 @@ use crate::answer::{Answer, Outcome, ok};
 use crate::ask::{App, Asked, At};
 use axum::extract::State;
 use base::*;
-use engine::routing::command::Command;
+use engine::routing::command::{Command, ConferenceInstruction, Instruction};
+use engine::routing::model::{ReservationStatus, TransferMode, TransferTarget};
 use engine::routing::{AgentCall, AgentCallState, Workspace};
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::info;
 use wire::{ApiError, tandem};
 
@@ -75,7 +76,75 @@ pub(super) async fn park(
     At((ws, wk, wr)): At<(WorkspaceSid, WorkerSid, ReservationSid)>,
     asked: Asked,
 ) -> Outcome {
-    act(&app, &asked, (ws, wk, wr), "a park", Command::Park { reservation: wr }).await
+    if has_policy(&app, &asked, ws).await? {
+        return act(&app, &asked, (ws, wk, wr), "a park", Command::Park { reservation: wr }).await;
+    }
+    known(&app, &asked, (ws, wk, wr)).await?;
+    transfer_park(&app, &asked, ws, wr).await?;
+    Ok(show(&app, &asked, ws, wk).await?)
+}
+
+async fn has_policy(app: &App, asked: &Asked, ws: WorkspaceSid) -> Result<bool, ApiError> {
+    app.read(asked, ws, |w, _| Ok(w.settings().voice_policy.is_some())).await
+}
+
+/// A park where there is no voice policy: the task is transferred to its own worker, whose first reservation completes
+/// while the second waits. The caller stays on hold in the conference.
+async fn transfer_park(
+    app: &App,
+    asked: &Asked,
+    ws: WorkspaceSid,
+    reservation: ReservationSid,
+) -> Result<(), ApiError> {
+    let read = move |w: &Workspace, _| {
+        let of = w.reservation(reservation).ok_or_else(|| ApiError::not_found(reservation))?;
+        let task = w.task(of.task).ok_or_else(|| ApiError::not_found(reservation))?;
+        let contact = w.worker(of.worker).and_then(|of| of.attributes.map().get("contact_uri").cloned());
+        let attributes = task.attributes.with("workerParked", json!(true));
+        let attributes = attributes.with("targetWorkerContactUri", contact.unwrap_or_default());
+        Ok((task.sid, of.worker, attributes))
+    };
+    let (task, worker, attributes) = app.read(asked, ws, read).await?;
+    let transfer = Command::CreateTransfer {
+        reservation,
+        task,
+        to: TransferTarget::Worker(worker),
+        attributes: Some(attributes),
+        mode: TransferMode::Cold,
+        priority: None,
+    };
+    app.ask(asked, ws, transfer).await?;
+    let status = ReservationStatus::Completed;
+    let done = Command::UpdateReservation { sid: reservation, if_match: None, status, activity: None };
+    app.ask(asked, ws, done).await?;
+    info!(worker.sid = %worker, reservation.sid = %reservation, "{worker} parked the call of {reservation} by transfer");
+    Ok(())
+}
+
+/// Takes a call where there is no voice policy: what is live is parked first, then the worker's phone is called into the
+/// task's conference.
+async fn take(app: &App, asked: &Asked, (ws, wk, wr): (WorkspaceSid, WorkerSid, ReservationSid)) -> Outcome {
+    let seen = move |w: &Workspace, _| {
+        let calls = calls_of(w, wk)?;
+        let live = calls.iter().find(|call| call.state == AgentCallState::Live).map(|call| call.reservation);
+        let attributes = calls.iter().find(|call| call.reservation == wr).map(|call| call.attributes.clone());
+        let from = attributes.as_ref().and_then(|of| of.map().get("from")).and_then(Value::as_str);
+        Ok((live.filter(|live| *live != wr), from.map(str::to_owned)))
+    };
+    known(app, asked, (ws, wk, wr)).await?;
+    let (live, from) = app.read(asked, ws, seen).await?;
+    if let Some(live) = live {
+        transfer_park(app, asked, ws, live).await?;
+    }
+    let instruction = Instruction::Conference(ConferenceInstruction {
+        // The agent's phone shows who calls.
+        from,
+        beep: "false".to_owned(),
+        beep_on_customer_entrance: false,
+        end_conference_on_customer_exit: true,
+        ..ConferenceInstruction::default()
+    });
+    act(app, asked, (ws, wk, wr), "a call", Command::Instruct { reservation: wr, instruction }).await
 }
 
 /// `By`: a colleague; else the call's own agent.
@@ -84,6 +153,9 @@ pub(super) async fn pick_up(
     At((ws, wk, wr)): At<(WorkspaceSid, WorkerSid, ReservationSid)>,
     asked: Asked,
 ) -> Outcome {
+    if !has_policy(&app, &asked, ws).await? {
+        return take(&app, &asked, (ws, wk, wr)).await;
+    }
     let by = fields(&asked)?.parsed("by")?.unwrap_or(wk);
     act(&app, &asked, (ws, wk, wr), "a pick-up", Command::PickUp { reservation: wr, by }).await
 }
@@ -93,6 +165,9 @@ pub(super) async fn answer(
     At((ws, wk, wr)): At<(WorkspaceSid, WorkerSid, ReservationSid)>,
     asked: Asked,
 ) -> Outcome {
+    if !has_policy(&app, &asked, ws).await? {
+        return take(&app, &asked, (ws, wk, wr)).await;
+    }
     act(&app, &asked, (ws, wk, wr), "an answer", Command::AnswerAndPark { reservation: wr }).await
 }
 

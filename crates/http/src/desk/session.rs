@@ -9,8 +9,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use base::{Secret, Timestamp};
+use engine::routing::Workspace;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,10 +19,12 @@ use store::model::{User, UserSession};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 use wire::ApiError;
-use wire::desk::SessionView;
+use wire::desk::{SessionView, VoiceToken};
 
 /// How long a session lasts: a shift with its overtime.
 const SESSION: Duration = Duration::from_secs(14 * 3_600);
+/// How long a station's token is good: a page renews it.
+const VOICE_TOKEN: Duration = Duration::from_secs(3_600);
 /// Passwords hashed at once: each takes 19 MiB and a core for a while.
 const HASHES_MAX: usize = 2;
 /// Wrong passwords for one login within [`FAILURES_FOR`] before it has to wait.
@@ -139,10 +142,37 @@ pub(super) async fn begin(State(app): State<App>, request: Request) -> Result<Re
     Ok(with_cookie(&app, ok(json!(view)).into_response(), token.expose(), SESSION))
 }
 
-/// `GET /tandem/v1/Session`
+/// `GET /tandem/v1/Session`: null for nobody, which is no error for a page that asks who it is there for.
 pub(super) async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
-    let signed_in = access::signed_in(&app, &Method::GET, &headers).await?;
-    Ok(ok(json!(view(&signed_in))).into_response())
+    let seen = match access::signed_in(&app, &Method::GET, &headers).await {
+        Ok(signed_in) => json!(view(&signed_in)),
+        Err(refused) if refused.code == 20003 => Value::Null,
+        Err(refused) => return Err(refused.into()),
+    };
+    let mut response = ok(seen).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// `POST /tandem/v1/Session/VoiceToken`: a token that opens the user's own station, and nothing else.
+pub(super) async fn voice_token(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
+    let SignedIn { user, session } = access::signed_in(&app, &Method::POST, &headers).await?;
+    let (Some(ws), Some(wk)) = (user.workspace, user.worker) else {
+        return Err(ApiError::invalid("You take no calls").into());
+    };
+    app.own(user.account, ws)?;
+    let read = move |w: &Workspace, _| {
+        let worker = w.worker(wk).ok_or_else(|| ApiError::not_found(wk))?;
+        Ok(super::phone::identity(worker))
+    };
+    let identity: String = app.workspaces.read::<Result<_, ApiError>>(ws, read).await??;
+    let account = app.store.account(user.account).await?.ok_or_else(|| ApiError::of(20003))?;
+    let expires = session.expires.min(app.now() + VOICE_TOKEN);
+    let token = crate::token::station_token(account.sid, &account.auth_token, &identity, expires);
+    let shown = VoiceToken { token, identity, expires: wire::desk::at(expires) };
+    let mut response = ok(json!(shown)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 /// `DELETE /tandem/v1/Session`

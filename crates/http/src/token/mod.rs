@@ -8,6 +8,7 @@ mod voice;
 pub(crate) use jwt::Jwt;
 pub(crate) use policy::{Method, Policy, path_of};
 
+pub(crate) use voice::station_token;
 pub use voice::{VoiceGrant, voice_grant};
 
 use crate::Api;

@@ -1,15 +1,20 @@
-//! What an access token lets a browser's phone do (reference: voice §5.1).
+//! What a token lets a browser's phone do: an access token by its voice grant, a capability token by its scopes (reference:
+//! voice §5).
 
-use super::{Access, Token, verify};
+use super::{Access, Capability, Jwt, Token, verify};
 use crate::Api;
-use base::{AccountSid, ApplicationSid, Timestamp};
-use serde_json::{Map, Value};
-use wire::ApiError;
+use base::{AccountSid, ApplicationSid, Secret, Timestamp};
+use serde_json::{Map, Value, json};
+use wire::{ApiError, Params};
 
 /// Longest identity, in characters.
 const IDENTITY_CHARS_MAX: usize = 256;
 
-/// The voice grant of an access token that is good now.
+/// What a capability token may do.
+const INCOMING: &str = "scope:client:incoming";
+const OUTGOING: &str = "scope:client:outgoing";
+
+/// What a token that is good now says of voice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VoiceGrant {
     /// Whose token it is.
@@ -24,13 +29,58 @@ pub struct VoiceGrant {
     pub expires: Timestamp,
 }
 
-/// Reads an access token and its voice grant. Errors bear the codes of the REST API: 20101 for what is no token, 20104 for one
+/// A capability token by which `identity` may be called until `expires`.
+pub(crate) fn station_token(
+    account: AccountSid,
+    auth_token: &Secret<String>,
+    identity: &str,
+    expires: Timestamp,
+) -> String {
+    let escaped: String = url::form_urlencoded::byte_serialize(identity.as_bytes()).collect();
+    let scope = format!("{INCOMING}?clientName={escaped}");
+    let claims = json!({ "scope": scope, "iss": account, "exp": expires.0 / 1_000_000 });
+    Jwt::sign(&claims, auth_token.expose())
+}
+
+/// Reads a token and what it says of voice. Errors bear the codes of the REST API: 20101 for what is no token, 20104 for one
 /// that has ended, 20106 for one without a voice grant, and so on.
 pub async fn voice_grant(api: &Api, token: &str) -> Result<VoiceGrant, ApiError> {
     match verify(api, token).await? {
         Token::Access(access) => granted(&access).ok_or_else(|| ApiError::of(20106)),
-        Token::Capability(_) => Err(ApiError::of(20106)),
+        Token::Capability(token) => scoped(&token).ok_or_else(|| ApiError::of(20106)),
     }
+}
+
+/// `scope:client:incoming?clientName=alice scope:client:outgoing?appSid=AP…&clientName=alice&appParams=k%3Dv`
+fn scoped(token: &Capability) -> Option<VoiceGrant> {
+    let mut grant = VoiceGrant {
+        account: token.account,
+        identity: String::new(),
+        incoming: false,
+        outgoing: None,
+        expires: token.expires,
+    };
+    for scope in token.claims.get("scope")?.as_str()?.split(' ') {
+        let (name, query) = scope.split_once('?').unwrap_or((scope, ""));
+        let said = Params::parse(query, b"").ok()?;
+        match name {
+            INCOMING => grant.incoming = true,
+            OUTGOING => {
+                let own = Params::parse(said.text("appParams").unwrap_or_default(), b"").ok()?;
+                let own = own.pairs().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+                grant.outgoing = Some((said.text("appSid")?.parse().ok()?, own));
+            }
+            _ => continue,
+        }
+        if let Some(identity) = said.text("clientName") {
+            grant.identity = identity.to_owned();
+        }
+    }
+    Some(grant).filter(|grant| (grant.incoming || grant.outgoing.is_some()) && is_identity(&grant.identity))
+}
+
+fn is_identity(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= IDENTITY_CHARS_MAX && !text.contains(char::is_whitespace)
 }
 
 fn granted(access: &Access) -> Option<VoiceGrant> {
@@ -38,10 +88,7 @@ fn granted(access: &Access) -> Option<VoiceGrant> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    if identity.is_empty()
-        || identity.chars().count() > IDENTITY_CHARS_MAX
-        || identity.contains(char::is_whitespace)
-    {
+    if !is_identity(&identity) {
         return None;
     }
     let voice = access.grants.get("voice")?.as_object()?;
@@ -69,6 +116,40 @@ mod tests {
         let account = format!("AC{}", "1".repeat(32)).parse().unwrap();
         let grants = grants.as_object().unwrap().clone();
         granted(&Access { account, grants, expires: Timestamp(5) })
+    }
+
+    fn scopes(scope: &str) -> Option<VoiceGrant> {
+        let account = format!("AC{}", "1".repeat(32)).parse().unwrap();
+        let claims = json!({ "scope": scope }).as_object().unwrap().clone();
+        scoped(&Capability { account, claims, policies: Vec::new(), expires: Timestamp(5) })
+    }
+
+    #[test]
+    fn a_capability_token_says_the_same_in_scopes() {
+        let application = format!("AP{}", "2".repeat(32));
+        let grant = scopes(&format!(
+            "scope:client:incoming?clientName=alice \
+             scope:client:outgoing?appSid={application}&clientName=alice&appParams=k%3Dv%26n%3D1"
+        ))
+        .unwrap();
+        assert_eq!((grant.identity.as_str(), grant.incoming), ("alice", true));
+        let (sid, own) = grant.outgoing.unwrap();
+        assert_eq!(sid.to_string(), application);
+        assert_eq!(own, [("k".to_owned(), "v".to_owned()), ("n".to_owned(), "1".to_owned())]);
+        for scope in
+            ["", "scope:stream:subscribe?path=/x", "scope:client:incoming", "scope:client:outgoing?appSid=x"]
+        {
+            assert!(scopes(scope).is_none(), "{scope}");
+        }
+    }
+
+    #[test]
+    fn a_stations_token_names_it_and_may_only_be_called() {
+        let account: AccountSid = format!("AC{}", "1".repeat(32)).parse().unwrap();
+        let text = station_token(account, &Secret::new("secret".to_owned()), "a+b@c.d", Timestamp(7_000_000));
+        let jwt = Jwt::parse(&text).unwrap();
+        let grant = scopes(jwt.text("scope").unwrap()).unwrap();
+        assert_eq!((grant.identity.as_str(), grant.incoming, grant.outgoing), ("a+b@c.d", true, None));
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub(super) fn me(w: &Workspace, user: &User) -> DeskMe {
         activity_since: worker.map(|of| at(of.status_changed)),
         extension: worker.and_then(|of| text(of, "directExtension")),
         contact_uri: worker.and_then(|of| text(of, "contact_uri")),
+        sip_uri: worker.and_then(crate::desk::phone::sip_uri),
     }
 }
 

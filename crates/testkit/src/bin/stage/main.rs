@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use tandem_testkit::{
-    Call, Centre, Heard, Outside, Phase, Phone, Rest, Server, ServerOptions, Tone, Trouble, Trunk, WITHIN,
+    Call, Centre, Heard, Outside, Phase, Phone, Rest, Server, ServerOptions, Tone, Tones, Trouble, Trunk,
+    WITHIN,
 };
 
 /// Commands that may wait.
@@ -24,22 +25,34 @@ enum Do {
     Phone { user: String, tone: u16 },
     /// Somebody outside who answers when called.
     Expects { number: String, tone: u16 },
+    /// Somebody outside whose phone rings and rings.
+    Ignores { number: String },
+    /// Somebody outside is called: the call is named.
+    Reached { name: String },
     /// Somebody outside calls.
     Calls { name: String, from: String, to: String, tone: u16 },
     /// A phone rings; the call that rings is named.
     Rings { user: String, name: String },
     /// It is answered.
     Answers { name: String },
-    /// What a call hears: a tone in Hz, or `music`.
+    /// What a call hears: a tone in Hz, several at once, `music` or `silence`.
     Hears { name: String, what: Value },
+    /// Which keys were pressed for a call to hear.
+    HearsDigits { name: String, digits: String },
     /// It hangs up.
     HangsUp { name: String },
     /// It is hung up on.
     Ends { name: String },
     /// A PUT to our own API, below the demo's workspace.
     Put { path: String, body: Value },
-    /// A GET from it.
+    /// A DELETE there.
+    Delete { path: String },
+    /// A POST to TaskRouter, below the demo's workspace.
+    Post { path: String, form: HashMap<String, String> },
+    /// A GET from our own API.
     Get { path: String },
+    /// A worker's SID.
+    Worker { name: String },
     /// Sets what a worker says they do.
     Says { worker: String, activity: String },
     /// The server drains, and the program ends.
@@ -123,16 +136,27 @@ impl Stage {
                 let call = self.calls.remove(&name).ok_or_else(|| missing(&name))?;
                 self.calls.insert(name, call.answers().await?);
             }
-            Do::Hears { name, what } => match what.as_u64().and_then(|hz| u16::try_from(hz).ok()) {
-                Some(hz) => self.call(&name)?.hears(Tone(hz), WITHIN).await?,
-                None => self.call(&name)?.hears(Heard::Music, WITHIN).await?,
-            },
+            Do::Hears { name, what } => self.call(&name)?.hears(heard(&what), WITHIN).await?,
+            Do::HearsDigits { name, digits } => self.call(&name)?.hears_digits(&digits, WITHIN).await?,
+            Do::Ignores { number } => self.trunk.expects(&number, Outside::NoAnswer),
+            Do::Reached { name } => {
+                let call = self.trunk.receives(WITHIN).await?;
+                self.calls.insert(name, call);
+            }
             Do::HangsUp { name } => self.call(&name)?.hangs_up().await?,
             Do::Ends { name } => drop(self.call(&name)?.ends(WITHIN).await?),
             Do::Put { path, body } => {
                 self.rest.put_json(&self.centre.own_path(&path), &body).await?.ok()?;
             }
+            Do::Delete { path } => {
+                self.rest.delete(&self.centre.own_path(&path)).await?.ok()?;
+            }
+            Do::Post { path, form } => {
+                let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+                return self.rest.post(&self.centre.path(&path), &form).await?.ok();
+            }
             Do::Get { path } => return self.rest.fetch(&self.centre.own_path(&path)).await?.ok(),
+            Do::Worker { name } => return Ok(self.centre.worker(&name).await?.into()),
             Do::Says { worker, activity } => self.centre.says(&worker, &activity).await?,
             Do::Stop => {}
         }
@@ -152,6 +176,16 @@ impl Stage {
         let path = self.rest.account_path("/IncomingPhoneNumbers.json");
         self.rest.post(&path, &[("PhoneNumber", number), ("VoiceUrl", url)]).await?.ok()?;
         Ok(())
+    }
+}
+
+/// `440`, `[440, 620]`, `"music"`, `"silence"`
+fn heard(what: &Value) -> Heard {
+    let tone = |hz: &Value| hz.as_u64().and_then(|hz| u16::try_from(hz).ok()).map(Tone);
+    match what {
+        Value::Array(all) => Heard::Tones(all.iter().filter_map(tone).fold(Tones::default(), Tones::with)),
+        Value::String(word) if word == "silence" => Heard::Silence,
+        other => tone(other).map_or(Heard::Music, Heard::from),
     }
 }
 
