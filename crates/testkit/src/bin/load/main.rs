@@ -46,6 +46,9 @@ struct Flags {
     /// Its process number.
     #[arg(long, requires = "server")]
     pid: Option<u32>,
+    /// Ends with a line for the table of docs/benchmarks.md that begins with this name.
+    #[arg(long)]
+    name: Option<String>,
     /// Flags for the servers that are started: `-- --database postgres://…`.
     #[arg(last = true)]
     serve: Vec<String>,
@@ -74,11 +77,35 @@ async fn run(flags: Flags) -> Result<(), Trouble> {
     println!("{rate} lives a second asked for: {}", paced.line());
     office.close().await?;
 
-    if flags.crowd > 0 {
-        crowd(&flags).await?;
+    let memory = if flags.crowd > 0 { Some(crowd(&flags).await?) } else { None };
+    if let Some(name) = &flags.name {
+        println!("{}", row(name, &all, rate, &paced, memory.as_ref()));
     }
     Ok(())
 }
+
+/// Column by column as [`HEAD`] says.
+fn row(name: &str, all: &Sums, rate: u64, paced: &Sums, memory: Option<&Crowd>) -> String {
+    let ms = |sums: &Sums| format!("{:.1} / {:.1}", sums.latency_ms(0.5), sums.latency_ms(0.99));
+    let memory = memory.map_or("| not measured ".repeat(3), |of| {
+        format!("| {:.1} | {:.1} | {:.1} ", of.workers_mib, of.tasks_mib, of.sockets_mib)
+    });
+    format!(
+        "{HEAD}\n| {name} | {:.0} | {} | {rate} | {:.0} | {} | {:.0} | {:.0} ({:.0} %) {memory}|",
+        all.per_second(),
+        ms(all),
+        paced.per_second(),
+        ms(paced),
+        all.each_us(all.cpu),
+        all.each_us(all.own_cpu),
+        100.0 * all.own_cpu.as_secs_f64() / (all.cpu + all.own_cpu).as_secs_f64().max(f64::MIN_POSITIVE),
+    )
+}
+
+/// The table's head.
+const HEAD: &str = "| store | lives/s | offer p50 / p99 ms | half: asked lives/s | had | offer p50 / p99 ms \
+| server us/life | load us/life (share of both) | MiB: 10,000 workers | 10,000 waiting tasks | 1,000 websockets |\n\
+|---|---|---|---|---|---|---|---|---|---|---|";
 
 /// A server with a workspace: one queue of everybody, one of nobody.
 struct Office {
@@ -105,12 +132,19 @@ struct Sums {
 }
 
 impl Sums {
+    /// So long at most did this share of the offers take.
+    fn latency_ms(&self, share: f64) -> f64 {
+        let place = ((self.latencies.len() as f64 * share) as usize).min(self.latencies.len().max(1) - 1);
+        self.latencies.get(place).map_or(0.0, |latency| latency.as_secs_f64() * 1_000.0)
+    }
+
     fn offers(&self) -> String {
-        let at = |share: f64| {
-            let place = ((self.latencies.len() as f64 * share) as usize).min(self.latencies.len().max(1) - 1);
-            self.latencies.get(place).map_or(0.0, |latency| latency.as_secs_f64() * 1_000.0)
-        };
+        let at = |share| self.latency_ms(share);
         format!("p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms", at(0.5), at(0.99), at(1.0))
+    }
+
+    fn each_us(&self, cpu: Duration) -> f64 {
+        cpu.as_secs_f64() * 1e6 / self.latencies.len().max(1) as f64
     }
 
     fn per_second(&self) -> f64 {
@@ -118,15 +152,14 @@ impl Sums {
     }
 
     fn line(&self) -> String {
-        let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / self.latencies.len().max(1) as f64;
         format!(
             "{} lives in {:.1} s, {:.0} a second, 0 errors; offer seen after {}; CPU per life: server {:.0} us, this program {:.0} us",
             self.latencies.len(),
             self.took.as_secs_f64(),
             self.per_second(),
             self.offers(),
-            each(self.cpu),
-            each(self.own_cpu)
+            self.each_us(self.cpu),
+            self.each_us(self.own_cpu)
         )
     }
 }
@@ -347,8 +380,18 @@ impl Lane {
     }
 }
 
+/// What the server's memory grew by.
+struct Crowd {
+    /// For each 10,000 workers.
+    workers_mib: f64,
+    /// For each 10,000 tasks that wait.
+    tasks_mib: f64,
+    /// For each 1,000 websockets.
+    sockets_mib: f64,
+}
+
 /// Memory of many workers, of many tasks that wait, and of many websockets.
-async fn crowd(flags: &Flags) -> Result<(), Trouble> {
+async fn crowd(flags: &Flags) -> Result<Crowd, Trouble> {
     let office = Office::open(flags).await?;
     // Connections of this program, and what they took, are there before anything is counted.
     office.hire(flags.lanes, flags.lanes).await?;
@@ -380,5 +423,11 @@ async fn crowd(flags: &Flags) -> Result<(), Trouble> {
         flags.crowd,
         mib(waiting, listening)
     );
-    office.close().await
+    office.close().await?;
+    let each = |mib: f64, unit: f64, of: usize| mib * unit / of.max(1) as f64;
+    Ok(Crowd {
+        workers_mib: each(mib(empty, hired), 10_000.0, sids.len()),
+        tasks_mib: each(mib(hired, waiting), 10_000.0, sids.len()),
+        sockets_mib: each(mib(waiting, listening), 1_000.0, listeners),
+    })
 }
