@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0004_applications.sqlite.sql"),
     include_str!("../../migrations/0005_timeline_sid.sqlite.sql"),
     include_str!("../../migrations/0006_users.sqlite.sql"),
+    include_str!("../../migrations/0007_journal_rows.sqlite.sql"),
 ];
 
 /// The number of the last step.
