@@ -1,4 +1,4 @@
-use crate::Entropy;
+use crate::{Entropy, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Why a text is not the SID that was asked for.
@@ -28,10 +28,28 @@ fn parse(text: &str, prefix: &'static str) -> Option<[u8; 16]> {
     Some(id)
 }
 
-fn print(f: &mut std::fmt::Formatter<'_>, prefix: &str, id: &[u8; 16]) -> std::fmt::Result {
-    f.write_str(prefix)?;
-    id.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+/// Bytes of a printed SID.
+const PRINTED: usize = 34;
+
+/// SIDs are printed many times for every event and every answer: digits come from a table, and in one piece.
+fn printed(prefix: &str, id: &[u8; 16]) -> [u8; PRINTED] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'0'; PRINTED];
+    let (letters, digits) = text.split_at_mut(2);
+    letters.copy_from_slice(prefix.as_bytes());
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(id) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 0xf)];
+    }
+    text
 }
+
+fn print(f: &mut std::fmt::Formatter<'_>, prefix: &str, id: &[u8; 16]) -> std::fmt::Result {
+    f.write_str(std::str::from_utf8(&printed(prefix, id)).expect("letters and digits are ASCII"))
+}
+
+/// Of a SID that says when it was made: milliseconds since 1970, until the year 10889.
+const TIME_BYTES: usize = 6;
 
 /// Declares SID types: two letters and 32 lower-case hexadecimal digits, 16 bytes in memory.
 macro_rules! sids {
@@ -47,6 +65,16 @@ macro_rules! sids {
             /// A new one, as unpredictable as `entropy`.
             pub fn generate(entropy: &mut Entropy) -> Self {
                 Self(entropy.bytes())
+            }
+
+            /// A new one that comes after those of earlier milliseconds: the time in front, then 80 bits as
+            /// unpredictable as `entropy`. What is made many times a second is so added to the end of every index, not
+            /// all over it.
+            pub fn generate_at(at: Timestamp, entropy: &mut Entropy) -> Self {
+                let mut id = entropy.bytes::<16>();
+                let millis = u64::try_from(at.millis()).unwrap_or(0).to_be_bytes();
+                id[..TIME_BYTES].copy_from_slice(&millis[8 - TIME_BYTES..]);
+                Self(id)
             }
         }
 
@@ -71,7 +99,7 @@ macro_rules! sids {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+                to.serialize_str(std::str::from_utf8(&printed($prefix, &self.0)).expect("letters and digits are ASCII"))
             }
         }
 
@@ -142,6 +170,17 @@ sids! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sids_made_later_come_later_and_no_two_are_the_same() {
+        let mut entropy = Entropy::seeded(1);
+        let mut made_at = |micros| TaskSid::generate_at(Timestamp(micros), &mut entropy);
+        let sids = [1_000, 1_000, 2_000, 1_774_432_800_123_456, 1_774_432_800_124_000].map(&mut made_at);
+        assert_ne!(sids[0], sids[1]);
+        assert!(sids[0] < sids[2] && sids[1] < sids[2] && sids[2] < sids[3] && sids[3] < sids[4]);
+        assert!(sids[3].to_string().starts_with("WT019d246fcd7b"), "{}", sids[3]);
+        assert_eq!(made_at(-1).to_string()[..14], *"WT000000000000");
+    }
 
     #[test]
     fn a_sid_prints_what_it_parsed() {

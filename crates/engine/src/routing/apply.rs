@@ -6,6 +6,7 @@ use super::model::*;
 use super::state::*;
 use super::workspace::Workspace;
 use base::*;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A worker who rejected a direct call, or let it time out, is not offered the same one again before this.
@@ -58,7 +59,7 @@ impl Workspace {
             Event::TaskChannelDeleted { sid } => {
                 self.state.channels.remove(sid);
                 for entry in self.state.workers.values_mut() {
-                    entry.worker.channels.remove(sid);
+                    Arc::make_mut(entry).worker.channels.remove(sid);
                 }
                 for worker in self.state.workers.keys() {
                     self.index.refresh(&self.state, *worker);
@@ -72,7 +73,8 @@ impl Workspace {
         match event {
             Event::WorkerCreated { worker } => {
                 let slot = self.index.free_slot();
-                self.state.workers.insert(worker.sid, WorkerState { worker: worker.clone(), slot });
+                let entry = WorkerState { worker: worker.clone(), slot };
+                self.state.workers.insert(worker.sid, Arc::new(entry));
                 self.index.add_worker(&self.state, worker.sid);
             }
             Event::WorkerRenamed { sid, friendly_name } => {
@@ -214,7 +216,7 @@ impl Workspace {
                     transfer: None,
                     lease: None,
                 };
-                self.state.tasks.insert(sid, state);
+                self.state.tasks.insert(sid, Arc::new(state));
                 self.index.use_definition(task.workflow, task.step, task, 1);
                 self.settle_task(sid);
             }
@@ -528,7 +530,7 @@ impl Workspace {
     }
 
     fn reserve(&mut self, at: Timestamp, reservation: &Reservation) {
-        self.state.reservations.insert(reservation.sid, reservation.clone());
+        self.state.reservations.insert(reservation.sid, Arc::new(reservation.clone()));
         self.index.add_reservation(reservation);
         self.index.arm_reservation(reservation);
         self.change_task(at, reservation.task, false, |t| {

@@ -376,7 +376,7 @@ impl Index {
     /// None of the worker's reservations takes capacity.
     fn takes_nothing(&self, state: &State, worker: WorkerSid) -> bool {
         let Some(of) = self.of_worker.get(&worker) else { return true };
-        !of.open.iter().filter_map(|r| state.reservations.get(r)).any(Reservation::takes_capacity)
+        !of.open.iter().filter_map(|r| state.reservations.get(r)).any(|r| r.takes_capacity())
     }
 
     pub fn open_reservations_of(&self, worker: WorkerSid) -> Vec<ReservationSid> {

@@ -2,20 +2,22 @@ use super::model::*;
 use base::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Everything a workspace knows that cannot be worked out from the rest. Its copy is a [`Snapshot`].
+/// Everything a workspace knows that cannot be worked out from the rest. Its copy is a [`Snapshot`]: what there may be many
+/// of is shared by the two until one of them changes it, so that taking one does not hold up the decisions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
     pub settings: WorkspaceSettings,
     pub activities: BTreeMap<ActivitySid, Activity>,
     pub channels: BTreeMap<TaskChannelSid, TaskChannel>,
-    pub workers: BTreeMap<WorkerSid, WorkerState>,
+    pub workers: BTreeMap<WorkerSid, Arc<WorkerState>>,
     pub queues: BTreeMap<TaskQueueSid, TaskQueue>,
     pub workflows: BTreeMap<WorkflowSid, Workflow>,
     /// Configurations that were replaced while tasks were still in them, by revision.
     pub retired: BTreeMap<WorkflowSid, BTreeMap<u64, String>>,
-    pub tasks: BTreeMap<TaskSid, TaskState>,
-    pub reservations: BTreeMap<ReservationSid, Reservation>,
+    pub tasks: BTreeMap<TaskSid, Arc<TaskState>>,
+    pub reservations: BTreeMap<ReservationSid, Arc<Reservation>>,
     #[serde(default)]
     pub transfers: BTreeMap<TransferSid, Transfer>,
     /// Counts tasks: the tie-break among those that began at the same instant.
@@ -89,7 +91,9 @@ impl State {
     }
 
     pub fn task_mut(&mut self, sid: TaskSid) -> &mut TaskState {
-        self.tasks.get_mut(&sid).expect("tasks are removed together with everything that names them")
+        Arc::make_mut(
+            self.tasks.get_mut(&sid).expect("tasks are removed together with everything that names them"),
+        )
     }
 
     pub fn worker(&self, sid: WorkerSid) -> &Worker {
@@ -97,7 +101,8 @@ impl State {
     }
 
     pub fn worker_mut(&mut self, sid: WorkerSid) -> &mut Worker {
-        &mut self.workers.get_mut(&sid).expect("a deleted worker has no open reservation").worker
+        let entry = self.workers.get_mut(&sid).expect("a deleted worker has no open reservation");
+        &mut Arc::make_mut(entry).worker
     }
 
     pub fn reservation(&self, sid: ReservationSid) -> &Reservation {
@@ -105,7 +110,9 @@ impl State {
     }
 
     pub fn reservation_mut(&mut self, sid: ReservationSid) -> &mut Reservation {
-        self.reservations.get_mut(&sid).expect("reservations are removed together with their task")
+        Arc::make_mut(
+            self.reservations.get_mut(&sid).expect("reservations are removed together with their task"),
+        )
     }
 
     pub fn activity_available(&self, sid: ActivitySid) -> bool {
@@ -168,7 +175,7 @@ impl State {
             .get(&task)
             .into_iter()
             .flat_map(|t| &t.task.reservations)
-            .filter_map(|sid| self.reservations.get(sid))
+            .filter_map(|sid| self.reservations.get(sid).map(Arc::as_ref))
             .filter(|r| r.status.is_open())
     }
 }

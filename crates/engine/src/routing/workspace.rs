@@ -104,7 +104,7 @@ impl Workspace {
             updated: now,
         };
         let first = Recorded {
-            sid: EventSid::generate(entropy),
+            sid: EventSid::generate_at(now, entropy),
             at: now,
             event: Event::WorkspaceCreated { settings: settings.clone() },
         };
@@ -274,12 +274,12 @@ impl Workspace {
 
     /// By SID.
     pub fn reservation(&self, sid: ReservationSid) -> Option<&Reservation> {
-        self.state.reservations.get(&sid)
+        self.state.reservations.get(&sid).map(Arc::as_ref)
     }
 
     /// A worker's reservations, oldest first, as long as their tasks are there.
     pub fn reservations_of(&self, worker: WorkerSid) -> impl Iterator<Item = &Reservation> {
-        self.index.reservations_of(worker).filter_map(|sid| self.state.reservations.get(&sid))
+        self.index.reservations_of(worker).filter_map(|sid| self.reservation(sid))
     }
 
     /// By SID.

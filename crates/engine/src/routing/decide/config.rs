@@ -412,9 +412,8 @@ impl Deciding<'_> {
         if !self.ws.state.workflows.contains_key(&sid) {
             return Err(RoutingError::missing(sid));
         }
-        let unfinished =
-            |t: &&crate::routing::state::TaskState| t.task.workflow == sid && !t.task.status.is_terminal();
-        if let Some(task) = self.ws.state.tasks.values().find(unfinished) {
+        let mut tasks = self.ws.state.tasks.values();
+        if let Some(task) = tasks.find(|t| t.task.workflow == sid && !t.task.status.is_terminal()) {
             return Err(RoutingError::refused(format!(
                 "Cannot delete workflow {sid} because task {} is in it",
                 task.task.sid

@@ -70,7 +70,7 @@ impl Deciding<'_> {
             && self.ws.state.is_call_of(&task, worker);
         let timeout = if calls_out { timeout.max(ATTEMPT_TIME_MIN) } else { timeout };
         let reservation = Reservation {
-            sid: ReservationSid::generate(self.entropy),
+            sid: ReservationSid::generate_at(self.now, self.entropy),
             task: sid,
             worker,
             status: ReservationStatus::Pending,

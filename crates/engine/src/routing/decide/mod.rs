@@ -49,7 +49,7 @@ impl<'a> Deciding<'a> {
 
     /// Applies an event and keeps it for the journal and for whoever listens.
     fn emit(&mut self, event: Event) {
-        let recorded = Recorded { sid: EventSid::generate(self.entropy), at: self.now, event };
+        let recorded = Recorded { sid: EventSid::generate_at(self.now, self.entropy), at: self.now, event };
         let callback = self.callback_before(&recorded.event);
         self.ws.record(&recorded);
         self.callback_after(&recorded, callback);

@@ -101,7 +101,7 @@ impl Deciding<'_> {
         }
         Ok(Task {
             workflow: workflow.sid,
-            sid: TaskSid::generate(self.entropy),
+            sid: TaskSid::generate_at(self.now, self.entropy),
             attributes: new.attributes,
             status: TaskStatus::Pending,
             priority: new.priority,

@@ -48,7 +48,7 @@ impl Deciding<'_> {
                 channel: None,
             });
         }
-        let sid = TransferSid::generate(self.entropy);
+        let sid = TransferSid::generate_at(self.now, self.entropy);
         let transfer = Transfer {
             sid,
             task: task.sid,

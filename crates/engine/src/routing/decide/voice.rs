@@ -92,7 +92,7 @@ impl Deciding<'_> {
             return;
         }
         let moved = Reservation {
-            sid: ReservationSid::generate(self.entropy),
+            sid: ReservationSid::generate_at(self.now, self.entropy),
             worker: by,
             status: ReservationStatus::Pending,
             previous_activity: self.ws.state.worker(by).activity,
