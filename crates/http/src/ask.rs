@@ -25,6 +25,8 @@ pub(crate) struct App {
     pub desks: Arc<Desks>,
     /// What keeps guessers of passwords slow.
     pub logins: Arc<Logins>,
+    /// Who has which secret.
+    pub credentials: Arc<auth::Credentials>,
 }
 
 impl std::ops::Deref for App {
@@ -37,7 +39,8 @@ impl std::ops::Deref for App {
 impl App {
     pub fn new(api: Api) -> Self {
         let desks = Arc::new(Desks::new(&api));
-        Self { api: Arc::new(api), bridge: Arc::new(Bridge::new()), desks, logins: Arc::new(Logins::new()) }
+        let (bridge, logins) = (Arc::new(Bridge::new()), Arc::new(Logins::new()));
+        Self { api: Arc::new(api), bridge, desks, logins, credentials: Arc::default() }
     }
 
     pub fn now(&self) -> Timestamp {

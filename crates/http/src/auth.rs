@@ -1,28 +1,88 @@
 //! HTTP Basic: account SID and token, or API key SID and secret.
 
 use crate::Api;
+use crate::ask::App;
 use axum::http::{HeaderMap, header};
-use base::{AccountSid, ApiKeySid, Secret};
+use base::{AccountSid, Mono, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::StoreError;
 use store::model::AccountStatus;
 use subtle::ConstantTimeEq;
 use wire::ApiError;
 
-/// The account that the credentials belong to, or 401.
-pub(crate) async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<AccountSid, ApiError> {
-    let refused = || ApiError::of(20003);
-    let (user, password) = credentials(headers).ok_or_else(refused)?;
-    if let Ok(sid) = user.parse::<AccountSid>() {
-        let account = api.store.account(sid).await?.ok_or_else(refused)?;
-        let good = same(&password, &account.auth_token) && account.status == AccountStatus::Active;
-        return good.then_some(sid).ok_or_else(refused);
+/// How long a user's secret is believed to be what it was.
+const BELIEVED: Duration = Duration::from_secs(1);
+/// Users whose secrets are remembered; one more, and all are asked for again.
+const USERS_MAX: usize = 1_024;
+
+/// Who has which secret, as it was in the store a moment ago: a busy client's every request would ask for the same row.
+///
+/// What this process changes is forgotten at once; what another one changes counts after [`BELIEVED`]. Only users that are
+/// there are remembered.
+#[derive(Default)]
+pub(crate) struct Credentials(Mutex<HashMap<String, (Mono, Arc<User>)>>);
+
+/// Whom a user name may act for, and what proves it.
+struct User {
+    account: AccountSid,
+    secret: Secret<String>,
+    active: bool,
+}
+
+impl Credentials {
+    /// Accounts or keys were changed.
+    pub(crate) fn forget(&self) {
+        self.known().clear();
     }
-    let sid = user.parse::<ApiKeySid>().map_err(|_| refused())?;
-    let key = api.store.api_key(sid).await?.ok_or_else(refused)?;
-    let account = api.store.account(key.account).await?.ok_or_else(refused)?;
-    let good = same(&password, &key.secret) && account.status == AccountStatus::Active;
-    good.then_some(key.account).ok_or_else(refused)
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, (Mono, Arc<User>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn user(&self, api: &Api, name: &str) -> Result<Option<Arc<User>>, StoreError> {
+        let now = api.clock.now().mono;
+        if let Some((asked, user)) = self.known().get(name)
+            && now.since(*asked) < BELIEVED
+        {
+            return Ok(Some(user.clone()));
+        }
+        let Some(user) = User::ask(api, name).await?.map(Arc::new) else { return Ok(None) };
+        let mut known = self.known();
+        if known.len() >= USERS_MAX {
+            known.clear();
+        }
+        known.insert(name.to_owned(), (now, user.clone()));
+        Ok(Some(user))
+    }
+}
+
+impl User {
+    async fn ask(api: &Api, name: &str) -> Result<Option<Self>, StoreError> {
+        let (sid, secret) = match (name.parse(), name.parse()) {
+            (Ok(account), _) => (account, None),
+            (_, Ok(key)) => match api.store.api_key(key).await? {
+                Some(key) => (key.account, Some(key.secret)),
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        let Some(account) = api.store.account(sid).await? else { return Ok(None) };
+        let secret = secret.unwrap_or(account.auth_token);
+        Ok(Some(Self { account: sid, secret, active: account.status == AccountStatus::Active }))
+    }
+}
+
+/// The account that the credentials belong to, or 401.
+pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<AccountSid, ApiError> {
+    let refused = || ApiError::of(20003);
+    let (name, password) = credentials(headers).ok_or_else(refused)?;
+    let user = app.credentials.user(app, &name).await?.ok_or_else(refused)?;
+    let good = same(&password, &user.secret) && user.active;
+    good.then_some(user.account).ok_or_else(refused)
 }
 
 fn credentials(headers: &HeaderMap) -> Option<(String, Secret<String>)> {

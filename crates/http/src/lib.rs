@@ -32,6 +32,7 @@ pub use routes::{Route, all_routes};
 pub use sweep::sweep;
 pub use token::{VoiceGrant, voice_grant};
 
+use axum::serve::ListenerExt;
 use base::{Clock, Entropy, PhoneNumber, RecordingSid};
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -39,6 +40,7 @@ use std::sync::{Arc, Mutex};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 /// Largest request body, in bytes: a form with the longest workflow configuration fits.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -144,5 +146,11 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = stopping(router, &stop);
+    // An answer, or a notice on a websocket, is small: it must not wait for the acknowledgement of the one before.
+    let listener = listener.tap_io(|stream| {
+        if let Err(why) = stream.set_nodelay(true) {
+            debug!("a connection sends in its own time: {why}");
+        }
+    });
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }

@@ -125,7 +125,13 @@ pub async fn serve(listener: TcpListener, acceptor: TlsAcceptor, router: Router,
             accepted = listener.accept() => accepted,
         };
         let stream = match accepted {
-            Ok((stream, _)) => stream,
+            Ok((stream, _)) => {
+                // What is told on a websocket is small: it must not wait for the acknowledgement of what was told before.
+                if let Err(error) = stream.set_nodelay(true) {
+                    debug!(%error, "a connection sends in its own time: {error}");
+                }
+                stream
+            }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted: {error}");
                 continue;

@@ -68,6 +68,13 @@ async fn wrong_credentials_are_refused_and_api_keys_are_good() {
             .body(Body::empty());
         assert_eq!(house.raw(request.unwrap()).await.status, status, "{credentials}");
     }
+    // What another process changes in the store counts after a second at most.
+    house.get("/taskrouter/v1/Workspaces").await.is(200);
+    let change =
+        |account: &mut store::model::Account| account.auth_token = base::Secret::new("another".into());
+    house.store.account_update(ACCOUNT.parse().unwrap(), change).await.unwrap();
+    house.later(Duration::from_secs(1));
+    house.get("/taskrouter/v1/Workspaces").await.refused(401, 20003);
     for header in ["Bearer x", "Basic", "Basic !!!", "Basic QUM="] {
         let request = Request::builder()
             .uri("/taskrouter/v1/Workspaces")

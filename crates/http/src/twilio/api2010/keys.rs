@@ -81,7 +81,9 @@ pub(super) async fn remove(
 ) -> Outcome {
     own(&asked, ac)?;
     one(&app, ac, sk).await?;
-    app.store.api_key_remove(sk).await?;
+    let removed = app.store.api_key_remove(sk).await;
+    app.credentials.forget();
+    removed?;
     info!(key.sid = %sk, account.sid = %ac, "API key {sk} was deleted");
     Ok(deleted())
 }
