@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use base::{AccountSid, Timestamp, WorkspaceSid};
 use engine::routing::Workspace;
-use engine::routing::command::{Answer as Decided, Command};
+use engine::routing::command::{Answer as Decided, Command, RoutingError};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use wire::{Address, ApiError, Params};
@@ -73,6 +73,19 @@ impl App {
     ) -> Result<R, ApiError> {
         self.own(asked.account, ws)?;
         self.workspaces.ask_and_read(ws, command, read).await?
+    }
+
+    /// The same, if `check` finds nothing against it in the state right before.
+    pub async fn change_if<R: Send + 'static>(
+        &self,
+        asked: &Asked,
+        ws: WorkspaceSid,
+        check: impl FnOnce(&Workspace) -> Result<(), RoutingError> + Send + 'static,
+        command: Command,
+        read: impl FnOnce(&Workspace, Timestamp, &Decided) -> Result<R, ApiError> + Send + 'static,
+    ) -> Result<R, ApiError> {
+        self.own(asked.account, ws)?;
+        self.workspaces.ask_if_and_read(ws, check, command, read).await?
     }
 
     /// Asks a workspace of the asking account to change.

@@ -1,6 +1,7 @@
 //! What an owner has decided and not told yet.
 
 use crate::AskError;
+use crate::workspaces::Tell;
 use base::EventSid;
 use engine::routing::effect::VoiceOrder;
 use engine::routing::event::Recorded;
@@ -21,6 +22,8 @@ pub(crate) struct Batch {
     pub(crate) rows: Vec<Row>,
     pub(crate) orders: Vec<VoiceOrder>,
     pub(crate) releases: Vec<Release>,
+    /// What watchers saw of it.
+    pub(crate) tells: Vec<Tell>,
 }
 
 impl Batch {

@@ -26,4 +26,4 @@ pub use voice::{
     DocumentOrder, FetchOrder, Voice, VoiceOutputs, VoiceSettings, agent_settings, application_settings,
     number_settings,
 };
-pub use workspaces::{Workspaces, WorkspacesSettings};
+pub use workspaces::{Tell, Watcher, Workspaces, WorkspacesSettings};

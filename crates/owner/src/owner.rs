@@ -1,7 +1,7 @@
 //! The owner of one workspace: decides batches, commits them one at a time, tells afterwards.
 
 use crate::batch::{Batch, Release};
-use crate::workspaces::{Shared, release};
+use crate::workspaces::{Shared, Tell, Watchers, release};
 use crate::{AskError, effects, timers};
 use base::*;
 use engine::routing::Workspace;
@@ -9,7 +9,7 @@ use engine::routing::command::{Answer, Command, RoutingError, VoiceReport};
 use engine::routing::effect::{Effect, Offer, VoiceOrder};
 use engine::routing::event::Recorded;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use store::{Append, AppendError, Commit, Seq, StoreError};
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
@@ -39,9 +39,14 @@ pub(crate) type Decided<'a> = Result<(&'a Workspace, Timestamp, &'a Answer), Rou
 /// Looks at the state and says whom to tell.
 pub(crate) type Read = Box<dyn FnOnce(&Workspace, Timestamp) -> Release + Send>;
 
+/// Refuses a command for what it sees.
+pub(crate) type Check = Box<dyn FnOnce(&Workspace) -> Result<(), RoutingError> + Send>;
+
 /// What an owner is sent. A message that is dropped tells its caller [`AskError::Busy`].
 pub(crate) enum Message {
     Ask {
+        /// Stands before the decision.
+        check: Option<Check>,
         command: Box<Command>,
         then: Box<dyn FnOnce(Decided<'_>) -> Release + Send>,
     },
@@ -74,6 +79,7 @@ pub(crate) struct Owner {
     snapshot: Seq,
     entropy: Entropy,
     events: broadcast::Sender<Arc<Recorded>>,
+    watchers: Watchers,
     /// Commands of our own: reports for orders that nobody could take.
     follow_ups: Vec<Command>,
     ticked: Timestamp,
@@ -93,10 +99,23 @@ impl Owner {
     pub(crate) fn new(shared: Arc<Shared>, workspace: Workspace, seq: Seq, entropy: Entropy) -> Self {
         let settings = workspace.settings();
         let (sid, account) = (settings.sid, settings.account);
-        let events = shared.events_of(sid);
+        let (events, watchers) = (shared.events_of(sid), shared.watchers_of(sid));
         let (follow_ups, ticked, writing) = (Vec::new(), Timestamp(0), JoinSet::new());
         let snapshot = seq;
-        Self { shared, sid, account, workspace, seq, snapshot, entropy, events, follow_ups, ticked, writing }
+        Self {
+            shared,
+            sid,
+            account,
+            workspace,
+            seq,
+            snapshot,
+            entropy,
+            events,
+            watchers,
+            follow_ups,
+            ticked,
+            writing,
+        }
     }
 
     /// Loads a workspace: its snapshot, and the events since. `None` if there is no such workspace.
@@ -131,6 +150,22 @@ impl Owner {
     /// Tells of events once they are committed.
     pub(crate) fn events(&self) -> broadcast::Sender<Arc<Recorded>> {
         self.events.clone()
+    }
+
+    /// Who watches.
+    pub(crate) fn watchers(&self) -> Watchers {
+        self.watchers.clone()
+    }
+
+    /// Shows the watchers what is about to be committed, and the state that it led to.
+    fn shown(&self, events: &[Arc<Recorded>]) -> Vec<Tell> {
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        if watchers.is_empty() {
+            return Vec::new();
+        }
+        watchers.retain(|watcher| !watcher.is_over());
+        let now = self.shared.clock.now().wall;
+        watchers.iter().filter_map(|watcher| watcher.look(&self.workspace, now, events)).collect()
     }
 
     /// Runs until there is a reason to stop. Decides the next batch while one commits.
@@ -194,10 +229,13 @@ impl Owner {
     /// Decides one message into `batch`; says so if it is the last one.
     fn take(&mut self, message: Message, batch: &mut Batch) -> Option<Over> {
         match message {
-            Message::Ask { command, then } => {
+            Message::Ask { check, command, then } => {
                 let now = self.shared.clock.now().wall;
                 let deletes = matches!(*command, Command::DeleteWorkspace);
-                let decided = self.decide(*command, now, batch);
+                let decided = match check.map_or(Ok(()), |check| check(&self.workspace)) {
+                    Ok(()) => self.decide(*command, now, batch),
+                    Err(refused) => Err(refused),
+                };
                 let release = match &decided {
                     Ok(answer) => then(Ok((&self.workspace, now, answer))),
                     Err(refused) => then(Err(refused.clone())),
@@ -267,7 +305,8 @@ impl Owner {
         }
     }
 
-    fn commit(&mut self, batch: Batch) -> InFlight {
+    fn commit(&mut self, mut batch: Batch) -> InFlight {
+        batch.tells = self.shown(&batch.events);
         let events: Vec<Recorded> = batch.events.iter().map(|event| event.as_ref().clone()).collect();
         let expected = Seq(self.seq.0 - events.len() as u64);
         let append = (!events.is_empty()).then_some(Append {
@@ -291,6 +330,7 @@ impl Owner {
             // Nobody may be listening.
             let _ = self.events.send(event);
         }
+        batch.tells.into_iter().for_each(|tell| tell());
         batch.releases.into_iter().for_each(|release| release(Ok(())));
         for order in batch.orders {
             let failed = untaken(&order);

@@ -1,6 +1,6 @@
 use crate::assignment::{self, AssignmentFailure};
 use crate::batch::Release;
-use crate::owner::{MAILBOX_MAX, Message, Owner, SUBSCRIBER_LAG_MAX, keep, keep_snapshot};
+use crate::owner::{Check, MAILBOX_MAX, Message, Owner, SUBSCRIBER_LAG_MAX, keep, keep_snapshot};
 use crate::{AskError, effects};
 use base::*;
 use engine::routing::Workspace;
@@ -56,7 +56,25 @@ struct Entry {
     created: Timestamp,
     mailbox: mpsc::Sender<Message>,
     events: broadcast::Sender<Arc<Recorded>>,
+    watchers: Watchers,
 }
+
+/// Looks at a workspace as it is right after what happened, and tells of it once that is durable.
+///
+/// It is asked in the owner's own time: what it does for every event, all decisions wait for.
+pub trait Watcher: Send + Sync {
+    /// `events` have just been applied to `workspace`, and nothing after them. What is returned is called when they are
+    /// committed, before anybody who asked is answered; it is dropped if they are not.
+    fn look(&self, workspace: &Workspace, now: Timestamp, events: &[Arc<Recorded>]) -> Option<Tell>;
+    /// Nobody listens any more: it is dropped.
+    fn is_over(&self) -> bool;
+}
+
+/// Tells what a [`Watcher`] has seen. It must not wait.
+pub type Tell = Box<dyn FnOnce() + Send>;
+
+/// The watchers of a workspace, whichever owner it has.
+pub(crate) type Watchers = Arc<Mutex<Vec<Box<dyn Watcher>>>>;
 
 impl Workspaces {
     /// Loads every workspace of the store and starts its owner.
@@ -139,7 +157,18 @@ impl Workspaces {
         command: Command,
         read: impl FnOnce(&Workspace, Timestamp, &Answer) -> R + Send + 'static,
     ) -> Result<R, AskError> {
-        let (message, told) = ask_message(command, read);
+        self.ask_if_and_read(workspace, |_| Ok(()), command, read).await
+    }
+
+    /// The same, if `check` finds nothing against it in the state right before.
+    pub async fn ask_if_and_read<R: Send + 'static>(
+        &self,
+        workspace: WorkspaceSid,
+        check: impl FnOnce(&Workspace) -> Result<(), RoutingError> + Send + 'static,
+        command: Command,
+        read: impl FnOnce(&Workspace, Timestamp, &Answer) -> R + Send + 'static,
+    ) -> Result<R, AskError> {
+        let (message, told) = ask_message(Some(Box::new(check)), command, read);
         self.send(workspace, message).await?;
         told.await.map_err(|_| AskError::Busy)?
     }
@@ -170,6 +199,14 @@ impl Workspaces {
         owners
             .get(&workspace)
             .map_or_else(|| broadcast::Sender::new(1).subscribe(), |entry| entry.events.subscribe())
+    }
+
+    /// Has `watcher` look at what happens in a workspace from now on. It is dropped when the workspace is gone.
+    pub fn watch(&self, workspace: WorkspaceSid, watcher: Box<dyn Watcher>) {
+        let owners = self.shared.owners.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = owners.get(&workspace) {
+            entry.watchers.lock().unwrap_or_else(PoisonError::into_inner).push(watcher);
+        }
     }
 
     /// What an assignment callback answered: `None` for an empty answer, the JSON document otherwise. An instruction is carried
@@ -273,7 +310,7 @@ impl Workspaces {
         workspace: WorkspaceSid,
         command: Command,
     ) -> Result<oneshot::Receiver<Result<Answer, AskError>>, AskError> {
-        let (message, told) = ask_message(command, |_, _, answer: &Answer| answer.clone());
+        let (message, told) = ask_message(None, command, |_, _, answer: &Answer| answer.clone());
         let mailbox = self.shared.mailbox(workspace).await?;
         mailbox.send(message).await.map_err(|_| AskError::Busy)?;
         Ok(told)
@@ -295,6 +332,7 @@ impl std::fmt::Debug for Workspaces {
 type Told<R> = oneshot::Receiver<Result<R, AskError>>;
 
 fn ask_message<R: Send + 'static>(
+    check: Option<Check>,
     command: Command,
     read: impl FnOnce(&Workspace, Timestamp, &Answer) -> R + Send + 'static,
 ) -> (Message, Told<R>) {
@@ -308,7 +346,7 @@ fn ask_message<R: Send + 'static>(
             }),
         }
     });
-    (Message::Ask { command: Box::new(command), then }, told)
+    (Message::Ask { check, command: Box::new(command), then }, told)
 }
 
 /// Tells `value` once the batch is durable. A caller that no longer waits does not want to know.
@@ -323,7 +361,8 @@ impl Shared {
         let settings = owner.workspace().settings();
         let (sid, created) = (settings.sid, settings.created);
         let (mailbox, messages) = mpsc::channel(MAILBOX_MAX);
-        let entry = Entry { account: owner.account(), created, mailbox, events: owner.events() };
+        let (events, watchers) = (owner.events(), owner.watchers());
+        let entry = Entry { account: owner.account(), created, mailbox, events, watchers };
         self.index(owner.workspace());
         self.owners.write().unwrap_or_else(PoisonError::into_inner).insert(sid, entry);
         self.keepers().spawn(keep(self.clone(), owner, messages));
@@ -375,6 +414,12 @@ impl Shared {
         owners
             .get(&workspace)
             .map_or_else(|| broadcast::Sender::new(SUBSCRIBER_LAG_MAX), |entry| entry.events.clone())
+    }
+
+    /// Who watches a workspace; the same before and after its owner is loaded again.
+    pub(crate) fn watchers_of(&self, workspace: WorkspaceSid) -> Watchers {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        owners.get(&workspace).map_or_else(Watchers::default, |entry| entry.watchers.clone())
     }
 
     pub(crate) fn fork_entropy(&self) -> Entropy {

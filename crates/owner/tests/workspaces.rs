@@ -7,8 +7,12 @@ mod common;
 
 use base::*;
 use common::*;
+use engine::routing::Workspace;
 use engine::routing::command::*;
-use owner::{AskError, Workspaces};
+use engine::routing::event::Recorded;
+use owner::{AskError, Tell, Watcher, Workspaces};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::model::{DeliveryKind, DeliveryState};
 use store::{Page, Seq};
@@ -17,6 +21,7 @@ on_both_stores! {
     many_commands_at_once_are_few_commits
     the_next_batch_is_decided_while_one_commits
     nobody_hears_of_a_decision_before_it_is_durable
+    a_watcher_sees_the_state_of_its_events_and_tells_when_they_are_durable
     a_commit_that_fails_leaves_no_trace_and_no_false_answer
     a_second_owner_wins_and_the_first_is_fenced
     a_restart_from_snapshot_and_tail_gives_the_same_workspace
@@ -115,6 +120,56 @@ async fn nobody_hears_of_a_decision_before_it_is_durable(house: House) {
     assert_eq!((after[0].order.kind, after[0].state), (DeliveryKind::Event, DeliveryState::Waiting));
     let parameters = &after[0].order.parameters;
     assert!(parameters.contains(&("EventType".to_owned(), "activity.created".to_owned())), "{parameters:?}");
+}
+
+/// Notes how many activities there were, and tells it with the number of events.
+struct Counting {
+    told: std::sync::mpsc::Sender<(usize, usize)>,
+    over: Arc<AtomicBool>,
+}
+
+impl Watcher for Counting {
+    fn look(&self, workspace: &Workspace, _: Timestamp, events: &[Arc<Recorded>]) -> Option<Tell> {
+        let (told, seen) = (self.told.clone(), (events.len(), workspace.activities().count()));
+        Some(Box::new(move || told.send(seen).unwrap()))
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+}
+
+async fn a_watcher_sees_the_state_of_its_events_and_tells_when_they_are_durable(house: House) {
+    let store = house.store();
+    let workspaces = house.workspaces(&store).await;
+    let sid = workspaces.create(account(), new_workspace("Support")).await.unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let over = Arc::new(AtomicBool::new(false));
+    workspaces.watch(sid, Box::new(Counting { told: tell, over: over.clone() }));
+    let at_first = workspaces.read(sid, |state, _| state.activities().count()).await.unwrap();
+    house.gate.close();
+    let seen = house.gate.seen();
+    let first = tokio::spawn(ask_one(workspaces.clone(), sid, "activity 1"));
+    until("a commit", || house.gate.seen() > seen).await;
+    // Decided while the first commits: the first is told as it was.
+    let second = tokio::spawn(ask_one(workspaces.clone(), sid, "activity 2"));
+    assert!(told.try_recv().is_err(), "nothing is told before it is durable");
+    house.gate.open();
+    first.await.unwrap().unwrap();
+    assert_eq!(told.try_recv(), Ok((1, at_first + 1)), "told before whoever asked is answered");
+    second.await.unwrap().unwrap();
+    assert_eq!(told.try_recv(), Ok((1, at_first + 2)));
+    house.gate.fail(true);
+    ask_one(workspaces.clone(), sid, "activity 3").await.unwrap_err();
+    house.gate.fail(false);
+    assert!(told.try_recv().is_err(), "what was not recorded is not told");
+    // The owner was loaded again; who watches does not notice.
+    ask_one(workspaces.clone(), sid, "activity 4").await.unwrap();
+    assert_eq!(told.try_recv(), Ok((1, at_first + 3)));
+    over.store(true, Ordering::SeqCst);
+    ask_one(workspaces.clone(), sid, "activity 5").await.unwrap();
+    let ended = std::sync::mpsc::TryRecvError::Disconnected;
+    assert_eq!(told.try_recv(), Err(ended), "who is over is dropped");
 }
 
 async fn a_commit_that_fails_leaves_no_trace_and_no_false_answer(house: House) {

@@ -76,7 +76,13 @@ pub fn answer(event_type: Option<&str>, payload: Value) -> Value {
 
 /// What a websocket is told. `event_type` must not be `error`: the SDK would take it for its own.
 pub fn message(event_type: &str, payload: &Value) -> String {
-    json!({ "event_type": event_type, "payload": payload }).to_string()
+    #[derive(serde::Serialize)]
+    struct Message<'a> {
+        event_type: &'a str,
+        payload: &'a Value,
+    }
+    // Values have no keys that are not text.
+    serde_json::to_string(&Message { event_type, payload }).expect("JSON of JSON")
 }
 
 /// The first message of a websocket. `token_lifetime_ms` is what is left of the token.

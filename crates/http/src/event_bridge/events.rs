@@ -18,7 +18,7 @@ pub(super) struct Notice {
     /// When it happened.
     pub at: Timestamp,
     /// `None`: what it is about has been forgotten since; the last that was told of it has to do.
-    pub payload: Option<Value>,
+    pub payload: Option<Arc<Value>>,
 }
 
 /// What a notice is about; decides whether a client that has just loaded its reservations needs it.
@@ -81,8 +81,8 @@ fn reservation_event(event: &Event) -> Option<(ReservationSid, ReservationStatus
     })
 }
 
-/// What the events mean for the workers who listen. `w` is the workspace as it is now, which may be later than the
-/// events: what an event says counts, the rest is as new as can be.
+/// What the events mean for the workers who listen. `w` is the workspace after all of them: what an event says counts, the
+/// rest is as new as can be.
 pub(super) fn notices(
     w: &Workspace,
     now: Timestamp,
@@ -104,34 +104,36 @@ fn notice(
     out: &mut Vec<Notice>,
 ) {
     let at = recorded.at;
-    let mut tell = |worker: WorkerSid, event_type, about, payload| {
+    // Nothing is rendered for those who do not listen.
+    let mut tell = |worker: WorkerSid, event_type, about, payload: &mut dyn FnMut() -> Option<Arc<Value>>| {
         if listening.contains(&worker) {
-            out.push(Notice { worker, event_type, about, at, payload });
+            out.push(Notice { worker, event_type, about, at, payload: payload() });
         }
     };
-    let worker = |sid: &WorkerSid| w.worker(*sid).map(|worker| show::worker(w, worker));
+    let worker = |sid: &WorkerSid| w.worker(*sid).map(|worker| show::worker(w, worker).into());
     let channel = |sid: &WorkerSid, channel: &TaskChannelSid| {
-        w.worker(*sid)?.channels.get(channel).map(|of| show::worker_channel(w, *sid, of))
+        w.worker(*sid)?.channels.get(channel).map(|of| show::worker_channel(w, *sid, of).into())
     };
     match &recorded.event {
         Event::WorkerActivityUpdated { sid, .. } => {
-            tell(*sid, "worker.activity.update", About::Worker, worker(sid));
+            tell(*sid, "worker.activity.update", About::Worker, &mut || worker(sid));
         }
         Event::WorkerAttributesUpdated { sid, .. } => {
-            tell(*sid, "worker.attributes.update", About::Worker, worker(sid));
+            tell(*sid, "worker.attributes.update", About::Worker, &mut || worker(sid));
         }
         Event::WorkerCapacityUpdated { sid, channel: of, .. } => {
-            tell(*sid, "worker.capacity.update", About::Worker, channel(sid, of));
+            tell(*sid, "worker.capacity.update", About::Worker, &mut || channel(sid, of));
         }
         Event::WorkerChannelAvailabilityUpdated { sid, channel: of, .. } => {
-            tell(*sid, "worker.channel.availability.update", About::Worker, channel(sid, of));
+            tell(*sid, "worker.channel.availability.update", About::Worker, &mut || channel(sid, of));
         }
         // The task itself: there is no reservation.
         Event::ReservationFailed { task, worker } => {
-            let payload = w.task(*task).map(|task| show::task(w, task, now));
-            tell(*worker, "reservation.failed", About::Task, payload);
+            tell(*worker, "reservation.failed", About::Task, &mut || {
+                Some(show::task(w, w.task(*task)?, now).into())
+            });
         }
-        Event::WorkerDeleted { sid } => tell(*sid, "", About::End, None),
+        Event::WorkerDeleted { sid } => tell(*sid, "", About::End, &mut || None),
         Event::TaskUpdated { task, .. } => of_task(w, now, at, *task, "task.updated", None, &mut tell),
         Event::TaskCanceled { task, .. } => {
             of_task(w, now, at, *task, "task.canceled", Some(TaskStatus::Canceled), &mut tell);
@@ -145,19 +147,25 @@ fn notice(
         event => {
             if let Some((sid, status, event_type)) = transfer_event(event) {
                 let Some(transfer) = w.transfer(sid) else { return };
-                let mut payload = wire::transfer::payload(w, transfer);
-                payload["transfer_status"] = status.as_str().into();
-                return tell(transfer.initiating_worker, event_type, About::Task, Some(payload));
+                return tell(transfer.initiating_worker, event_type, About::Task, &mut || {
+                    let mut payload = wire::transfer::payload(w, transfer);
+                    payload["transfer_status"] = status.as_str().into();
+                    Some(payload.into())
+                });
             }
             let Some((sid, status, event_type)) = reservation_event(event) else { return };
             let about = About::Reservation(sid, status);
             match (w.reservation(sid), event) {
-                (Some(r), _) => tell(r.worker, event_type, about, of_reservation(w, r, status, now)),
+                (Some(r), _) => {
+                    tell(r.worker, event_type, about, &mut || of_reservation(w, r, status, now).map(Arc::new))
+                }
                 (None, Event::ReservationCreated { reservation }) => {
-                    tell(reservation.worker, event_type, about, None);
+                    tell(reservation.worker, event_type, about, &mut || None);
                 }
                 // Whose it was, those who were told of it know.
-                (None, _) => listening.iter().for_each(|worker| tell(*worker, event_type, about, None)),
+                (None, _) => {
+                    listening.iter().for_each(|worker| tell(*worker, event_type, about, &mut || None))
+                }
             }
         }
     }
@@ -193,17 +201,24 @@ fn of_task(
     task: TaskSid,
     event_type: &'static str,
     status: Option<TaskStatus>,
-    tell: &mut impl FnMut(WorkerSid, &'static str, About, Option<Value>),
+    tell: &mut impl FnMut(WorkerSid, &'static str, About, &mut dyn FnMut() -> Option<Arc<Value>>),
 ) {
     let Some(task) = w.task(task) else { return };
-    let mut payload = show::task(w, task, now);
-    if let Some(status) = status {
-        payload["assignment_status"] = status.as_str().into();
-    }
+    let mut rendered: Option<Arc<Value>> = None;
+    let mut payload = || {
+        let payload = rendered.get_or_insert_with(|| {
+            let mut payload = show::task(w, task, now);
+            if let Some(status) = status {
+                payload["assignment_status"] = status.as_str().into();
+            }
+            payload.into()
+        });
+        Some(payload.clone())
+    };
     let mut told = HashSet::new();
     for r in task.reservations.iter().filter_map(|sid| w.reservation(*sid)) {
         if (r.status.is_open() || r.updated >= at) && r.created <= at && told.insert(r.worker) {
-            tell(r.worker, event_type, About::Task, Some(payload.clone()));
+            tell(r.worker, event_type, About::Task, &mut payload);
         }
     }
 }

@@ -8,18 +8,21 @@ use super::events::{About, Notice, concerns_workers, notices};
 use crate::Metrics;
 use axum::extract::ws::Utf8Bytes;
 use base::*;
+use engine::routing::Workspace;
 use engine::routing::command::{Command, WorkerChange};
 use engine::routing::event::Recorded;
 use engine::routing::model::ReservationStatus;
+use owner::{Tell, Watcher};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{info, warn};
 use wire::event_bridge::message;
 
 /// Messages that may wait for a hub.
@@ -30,8 +33,6 @@ pub(super) const FRAMES_MAX: usize = 256;
 const HELD_MAX: usize = 256;
 /// Sockets of one worker; one more closes the oldest.
 const SOCKETS_PER_WORKER_MAX: usize = 16;
-/// Events that are looked at together.
-const BATCH_MAX: usize = 256;
 /// Longest time that notices are held back: the client has given up its requests by then.
 const HOLD_MAX: Duration = Duration::from_secs(20);
 /// How long a client needs to take in the answer that it waited for.
@@ -77,6 +78,8 @@ pub(super) struct Join {
 #[derive(Debug)]
 enum Message {
     Join(Join),
+    /// What happened is durable.
+    Told(Vec<Notice>),
     Leave {
         id: u64,
         worker: WorkerSid,
@@ -86,7 +89,7 @@ enum Message {
     Listed {
         worker: WorkerSid,
         at: Timestamp,
-        open: BTreeMap<ReservationSid, Value>,
+        open: BTreeMap<ReservationSid, Arc<Value>>,
     },
     /// A client of this worker is changing its activity; and the answer is about to be given.
     Acting {
@@ -137,14 +140,17 @@ impl Bridge {
                 Some(mailbox) => mailbox.clone(),
                 None => {
                     let (mailbox, messages) = mpsc::channel(MAILBOX_MAX);
-                    let events = workspaces.subscribe(of);
-                    let hub = Hub {
-                        of,
-                        workspaces: workspaces.clone(),
-                        metrics: metrics.clone(),
-                        workers: HashMap::new(),
+                    let hub = Hub::new(of, workspaces.clone(), metrics.clone());
+                    let missed = Arc::new(AtomicBool::new(false));
+                    let gone = CancellationToken::new();
+                    let lookout = Lookout {
+                        mailbox: mailbox.downgrade(),
+                        listening: hub.listening.clone(),
+                        missed: missed.clone(),
+                        _over: gone.clone().drop_guard(),
                     };
-                    hubs.tasks.spawn(hub.run(messages, events));
+                    workspaces.watch(of, Box::new(lookout));
+                    hubs.tasks.spawn(hub.run(messages, missed, gone));
                     hubs.of.insert(of, mailbox.clone());
                     mailbox
                 }
@@ -165,6 +171,7 @@ impl Bridge {
         at: Timestamp,
         open: BTreeMap<ReservationSid, Value>,
     ) {
+        let open = open.into_iter().map(|(sid, payload)| (sid, Arc::new(payload))).collect();
         self.tell(of, Message::Listed { worker, at, open }).await;
     }
 
@@ -246,9 +253,48 @@ struct Listener {
     /// are held until the last.
     unlisted: usize,
     /// The last that was told of reservations that were open.
-    told: BTreeMap<ReservationSid, Value>,
+    told: BTreeMap<ReservationSid, Arc<Value>>,
     /// When the worker goes offline.
     offline: Option<Instant>,
+}
+
+/// Who has (or just had) a socket: what the lookout need not look at, it leaves alone.
+type Listening = Arc<RwLock<HashSet<WorkerSid>>>;
+
+/// Renders what happens for the workers who listen, in the workspace owner's time: nobody else sees the workspace as it was
+/// right then, and nobody has to ask for it again.
+struct Lookout {
+    mailbox: mpsc::WeakSender<Message>,
+    listening: Listening,
+    /// Something could not be told: the hub was too far behind.
+    missed: Arc<AtomicBool>,
+    /// Says that the workspace is gone.
+    _over: DropGuard,
+}
+
+impl Watcher for Lookout {
+    fn look(&self, w: &Workspace, now: Timestamp, events: &[Arc<Recorded>]) -> Option<Tell> {
+        if !events.iter().any(|recorded| concerns_workers(&recorded.event)) {
+            return None;
+        }
+        let notices = {
+            let listening = self.listening.read().unwrap_or_else(PoisonError::into_inner);
+            notices(w, now, events, &listening)
+        };
+        if notices.is_empty() {
+            return None;
+        }
+        let (mailbox, missed) = (self.mailbox.upgrade()?, self.missed.clone());
+        Some(Box::new(move || {
+            if let Err(mpsc::error::TrySendError::Full(_)) = mailbox.try_send(Message::Told(notices)) {
+                missed.store(true, Ordering::Release);
+            }
+        }))
+    }
+
+    fn is_over(&self) -> bool {
+        self.mailbox.strong_count() == 0
+    }
 }
 
 struct Hub {
@@ -256,41 +302,42 @@ struct Hub {
     workspaces: owner::Workspaces,
     metrics: Metrics,
     workers: HashMap<WorkerSid, Listener>,
+    /// The keys of `workers`.
+    listening: Listening,
+    /// Those of them with something that is due one day.
+    timed: HashSet<WorkerSid>,
 }
 
 impl Hub {
+    fn new(of: WorkspaceSid, workspaces: owner::Workspaces, metrics: Metrics) -> Self {
+        let (workers, listening, timed) = (HashMap::new(), Listening::default(), HashSet::new());
+        Self { of, workspaces, metrics, workers, listening, timed }
+    }
+
     async fn run(
         mut self,
+        // What is told and what is asked come in one line: in the order in which it happened.
         mut messages: mpsc::Receiver<Message>,
-        mut events: broadcast::Receiver<Arc<Recorded>>,
+        missed: Arc<AtomicBool>,
+        gone: CancellationToken,
     ) {
         loop {
             let due = self.next_due();
             tokio::select! {
-                // Events first: what happened before a message was sent is told before it is acted upon.
                 biased;
-                event = events.recv() => match event {
-                    Ok(first) => {
-                        let mut batch = vec![first];
-                        while batch.len() < BATCH_MAX && let Ok(next) = events.try_recv() {
-                            batch.push(next);
-                        }
-                        self.tell(batch).await;
-                    }
-                    Err(broadcast::error::RecvError::Lagged(missed)) => {
-                        warn!(workspace.sid = %self.of, missed, "websockets of workspace {} missed {missed} events", self.of);
-                        self.close_all(1013, "Too much happened at once");
-                    }
-                    Err(broadcast::error::RecvError::Closed) => {
-                        self.close_all(1001, "The workspace is gone");
-                        return;
-                    }
-                },
                 message = messages.recv() => match message {
                     Some(message) => self.take(message),
                     None => return,
                 },
+                () = gone.cancelled() => {
+                    self.close_all(1001, "The workspace is gone");
+                    return;
+                }
                 () = at(due) => self.fire().await,
+            }
+            if missed.swap(false, Ordering::AcqRel) {
+                warn!(workspace.sid = %self.of, "websockets of workspace {} missed what happened", self.of);
+                self.close_all(1013, "Too much happened at once");
             }
         }
     }
@@ -298,6 +345,7 @@ impl Hub {
     fn take(&mut self, message: Message) {
         match message {
             Message::Join(join) => self.join(join),
+            Message::Told(notices) => notices.into_iter().for_each(|notice| self.pass_on(notice)),
             Message::Leave { id, worker, ended } => self.leave(id, worker, ended),
             Message::Listed { worker, at, open } => self.listed(worker, at, open),
             Message::Acting { worker } => {
@@ -310,6 +358,7 @@ impl Hub {
                         None => {}
                     }
                 }
+                self.timed.insert(worker);
             }
             Message::Acted { worker } => {
                 if let Some(listener) = self.workers.get_mut(&worker).filter(|l| l.unlisted == 0) {
@@ -321,6 +370,7 @@ impl Hub {
 
     fn join(&mut self, join: Join) {
         let listener = self.workers.entry(join.worker).or_default();
+        self.listening.write().unwrap_or_else(PoisonError::into_inner).insert(join.worker);
         listener.offline = None;
         if join.alone {
             listener.close_all(1000, "Closed by a newer session");
@@ -331,6 +381,9 @@ impl Hub {
             listener.recount();
         }
         let hold = join.loads.then(|| Hold::of(Knows::Nothing));
+        if hold.is_some() {
+            self.timed.insert(join.worker);
+        }
         listener.unlisted += usize::from(hold.is_some());
         listener.sockets.push(Socket {
             id: join.id,
@@ -355,12 +408,21 @@ impl Hub {
             Ended::Stopping => None,
         };
         match grace.filter(|_| socket.offline_after) {
-            Some(grace) => listener.offline = Some(Instant::now() + grace),
-            None => drop(self.workers.remove(&worker)),
+            Some(grace) => {
+                listener.offline = Some(Instant::now() + grace);
+                self.timed.insert(worker);
+            }
+            None => self.forget(worker),
         }
     }
 
-    fn listed(&mut self, worker: WorkerSid, at: Timestamp, open: BTreeMap<ReservationSid, Value>) {
+    fn forget(&mut self, worker: WorkerSid) {
+        self.workers.remove(&worker);
+        self.timed.remove(&worker);
+        self.listening.write().unwrap_or_else(PoisonError::into_inner).remove(&worker);
+    }
+
+    fn listed(&mut self, worker: WorkerSid, at: Timestamp, open: BTreeMap<ReservationSid, Arc<Value>>) {
         let Some(listener) = self.workers.get_mut(&worker) else { return };
         let status = |payload: &Value| {
             let of = payload["reservation_status"].as_str();
@@ -383,24 +445,6 @@ impl Hub {
         }
     }
 
-    /// Renders what happened and tells who listens.
-    async fn tell(&mut self, batch: Vec<Arc<Recorded>>) {
-        let listening: HashSet<WorkerSid> =
-            self.workers.iter().filter(|(_, of)| !of.sockets.is_empty()).map(|(sid, _)| *sid).collect();
-        if listening.is_empty() || !batch.iter().any(|recorded| concerns_workers(&recorded.event)) {
-            return;
-        }
-        let read = move |w: &engine::routing::Workspace, now| notices(w, now, &batch, &listening);
-        match self.workspaces.read(self.of, read).await {
-            Ok(notices) => notices.into_iter().for_each(|notice| self.pass_on(notice)),
-            // Clients load everything again when they are back.
-            Err(why) => {
-                debug!(workspace.sid = %self.of, "could not tell websockets of workspace {}: {why}", self.of);
-                self.close_all(1013, "Try again");
-            }
-        }
-    }
-
     fn pass_on(&mut self, notice: Notice) {
         let Some(listener) = self.workers.get_mut(&notice.worker) else { return };
         let payload = match (notice.about, notice.payload) {
@@ -415,8 +459,9 @@ impl Hub {
             }
             (About::Reservation(sid, status), None) => {
                 let Some(mut payload) = listener.told.remove(&sid) else { return };
-                payload["reservation_status"] = status.as_str().into();
-                payload["date_updated"] = notice.at.seconds().into();
+                let last = Arc::make_mut(&mut payload);
+                last["reservation_status"] = status.as_str().into();
+                last["date_updated"] = notice.at.seconds().into();
                 payload
             }
             (_, Some(payload)) => payload,
@@ -427,22 +472,29 @@ impl Hub {
         listener.send(notice.about, notice.at, &text);
     }
 
-    fn next_due(&self) -> Option<Instant> {
+    fn next_due(&mut self) -> Option<Instant> {
         let holds = |of: &Listener| of.sockets.iter().filter_map(|s| Some(s.hold.as_ref()?.until)).min();
-        self.workers.values().flat_map(|of| [of.offline, holds(of)]).flatten().min()
+        let mut next: Option<Instant> = None;
+        self.timed.retain(|worker| {
+            let due =
+                self.workers.get(worker).and_then(|of| [of.offline, holds(of)].into_iter().flatten().min());
+            next = next.into_iter().chain(due).min();
+            due.is_some()
+        });
+        next
     }
 
     async fn fire(&mut self) {
         let now = Instant::now();
         let mut offline = Vec::new();
-        self.workers.retain(|worker, listener| {
+        for worker in &self.timed {
+            let Some(listener) = self.workers.get_mut(worker) else { continue };
             listener.release(now);
-            let gone = listener.offline.is_some_and(|due| due <= now);
-            if gone {
+            if listener.offline.is_some_and(|due| due <= now) {
                 offline.push(*worker);
             }
-            !gone
-        });
+        }
+        offline.iter().for_each(|worker| self.forget(*worker));
         for worker in offline {
             self.take_offline(worker).await;
         }
@@ -450,7 +502,7 @@ impl Hub {
 
     /// To the activity named Offline, else to where timeouts lead, if no task is offered there.
     async fn take_offline(&self, worker: WorkerSid) {
-        let read = move |w: &engine::routing::Workspace, _| {
+        let read = move |w: &Workspace, _: Timestamp| {
             let of = w.worker(worker)?;
             let named = w.activities().find(|a| a.friendly_name == "Offline" && !a.available).map(|a| a.sid);
             let settings = w.settings();
@@ -626,7 +678,7 @@ mod tests {
         let settings = owner::WorkspacesSettings { store, clock, entropy: Entropy::seeded(1) };
         let workspaces = owner::Workspaces::start(settings).await.unwrap();
         let of = WorkspaceSid([1; 16]);
-        Hub { of, workspaces, metrics: Metrics::default(), workers: HashMap::new() }
+        Hub::new(of, workspaces, Metrics::default())
     }
 
     #[tokio::test]

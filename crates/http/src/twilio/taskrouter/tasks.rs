@@ -7,7 +7,7 @@ use crate::routes::routes;
 use axum::extract::State;
 use base::*;
 use engine::routing::Workspace;
-use engine::routing::command::{Answer as Decided, Command};
+use engine::routing::command::{Answer as Decided, Command, RoutingError};
 use engine::routing::model::{Reservation, RoutingTarget, Task, TaskStatus};
 use expr::{Context, Expression, TaskScope};
 use serde_json::Value;
@@ -274,9 +274,10 @@ async fn update_reservation(
     asked: Asked,
 ) -> Outcome {
     let command = reservation_command(&asked, wr)?;
-    app.read(&asked, ws, move |w, _| reservation(w, wt, wr).map(drop)).await?;
     let at = asked.at.clone();
-    change_reservation(&app, &asked, ws, wr, command, move |w, r| show_reservation(&at, w, r)).await
+    let is_of_task = move |r: &Reservation| r.task == wt;
+    change_reservation(&app, &asked, ws, wr, is_of_task, command, move |w, r| show_reservation(&at, w, r))
+        .await
 }
 
 /// What an update of a reservation asks the engine.
@@ -291,20 +292,25 @@ pub(super) fn reservation_command(asked: &Asked, wr: ReservationSid) -> Result<C
     })
 }
 
-/// Asks, and shows the reservation as it is then.
+/// Asks, if it is the reservation `belongs`, and shows it as it is then.
 pub(super) async fn change_reservation(
     app: &App,
     asked: &Asked,
     ws: WorkspaceSid,
     wr: ReservationSid,
+    belongs: impl FnOnce(&Reservation) -> bool + Send + 'static,
     command: Command,
     show: impl FnOnce(&Workspace, &Reservation) -> Value + Send + 'static,
 ) -> Outcome {
+    let check = move |w: &Workspace| match w.reservation(wr).is_some_and(belongs) {
+        true => Ok(()),
+        false => Err(RoutingError::missing(wr)),
+    };
     let read = move |w: &Workspace, _, _: &Decided| {
         let r = w.reservation(wr).ok_or_else(|| ApiError::not_found(wr))?;
         Ok(ok(show(w, r)).version(r.version))
     };
-    Ok(app.change(asked, ws, command, read).await?)
+    Ok(app.change_if(asked, ws, check, command, read).await?)
 }
 
 #[cfg(test)]

@@ -273,7 +273,8 @@ async fn update_reservation(
     asked: Asked,
 ) -> Outcome {
     let command = reservation_command(&asked, wr)?;
-    app.read(&asked, ws, move |w, _| reservation(w, wk, wr).map(drop)).await?;
     let at = asked.at.clone();
-    change_reservation(&app, &asked, ws, wr, command, move |w, r| show_reservation(&at, w, r)).await
+    let is_of_worker = move |r: &Reservation| r.worker == wk;
+    change_reservation(&app, &asked, ws, wr, is_of_worker, command, move |w, r| show_reservation(&at, w, r))
+        .await
 }
