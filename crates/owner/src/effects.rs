@@ -2,13 +2,33 @@
 
 use base::*;
 use engine::call::port::{Method, Webhook};
-use engine::routing::effect::Effect;
+use engine::routing::effect::{Effect, Parameters};
 use engine::routing::model::WorkspaceSettings;
 use store::Telling;
 use store::model::{AssignmentRef, DeliveryKind, NewDelivery, Notification, Row};
 
 /// Codes of the routing side that warn rather than report an error (reference: TaskRouter error dictionary).
 const WARNINGS: &[u32] = &[20001, 40001, 40005, 40152, 40153, 40154, 40155];
+
+/// What becomes of an effect: what the Events resource will show of an event, and a row. Orders to the voice side are neither.
+pub(crate) fn kept(
+    effect: Effect,
+    settings: &WorkspaceSettings,
+    now: Timestamp,
+    entropy: &mut Entropy,
+) -> (Option<(EventSid, Telling)>, Option<Row>) {
+    match effect {
+        // Most events are many parameters that nobody is sent: they are moved, not copied.
+        Effect::Callback { event, event_type, parameters, .. } if !wanted(settings, event_type) => {
+            (Some((event, told(event_type, parameters))), None)
+        }
+        Effect::Callback { event, event_type, ref parameters, .. } => {
+            let telling = told(event_type, parameters.clone());
+            (Some((event, telling)), row(effect, settings, now, entropy))
+        }
+        other => (None, row(other, settings, now, entropy)),
+    }
+}
 
 /// The row of an effect; `None` for an event that nobody asked for. Orders to the voice side are no rows.
 pub(crate) fn row(
@@ -23,26 +43,26 @@ pub(crate) fn row(
                 return None;
             }
             Some(Row::Delivery(Box::new(NewDelivery {
-                sid: DeliverySid::generate(entropy),
+                sid: DeliverySid::generate_at(now, entropy),
                 account: settings.account,
                 kind: DeliveryKind::Event,
                 lane: format!("{}/{lane}", settings.sid),
                 webhook: Webhook { url: settings.event_callback_url.clone(), method: Method::Post },
                 fallback: None,
-                parameters,
+                parameters: owned(parameters),
                 assignment: None,
                 created: now,
             })))
         }
         Effect::AssignmentCallback { reservation, url, fallback, parameters } => {
             Some(Row::Delivery(Box::new(NewDelivery {
-                sid: DeliverySid::generate(entropy),
+                sid: DeliverySid::generate_at(now, entropy),
                 account: settings.account,
                 kind: DeliveryKind::Assignment,
                 lane: reservation.to_string(),
                 webhook: Webhook { url, method: Method::Post },
                 fallback: fallback.map(|url| Webhook { url, method: Method::Post }),
-                parameters,
+                parameters: owned(parameters),
                 assignment: Some(AssignmentRef { workspace: settings.sid, reservation }),
                 created: now,
             })))
@@ -63,14 +83,17 @@ pub(crate) fn row(
     }
 }
 
+fn owned(parameters: Parameters) -> Vec<(String, String)> {
+    parameters.into_iter().map(|(name, value)| (name.into_owned(), value)).collect()
+}
+
 /// Parameters that the row of an event has columns for, or that say what its workspace says.
 const ELSEWHERE: &[&str] = &["EventType", "AccountSid", "WorkspaceSid", "Timestamp", "TimestampMs", "Sid"];
 
 /// What the Events resource will show of an event, webhook or not.
-pub(crate) fn telling(effect: &Effect) -> Option<(EventSid, Telling)> {
-    let Effect::Callback { event, event_type, parameters, .. } = effect else { return None };
-    let kept = parameters.iter().filter(|(name, _)| !ELSEWHERE.contains(&name.as_str()));
-    Some((*event, Telling { event_type: (*event_type).to_owned(), parameters: kept.cloned().collect() }))
+fn told(event_type: &str, mut parameters: Parameters) -> Telling {
+    parameters.retain(|(name, _)| !ELSEWHERE.contains(&name.as_ref()));
+    Telling { event_type: event_type.to_owned(), parameters }
 }
 
 /// Whether the event callback is to be told of this type: there is a URL, and the filter names it or is empty.

@@ -89,6 +89,7 @@ pub(crate) struct Owner {
 
 struct InFlight {
     outcome: Pin<Box<dyn Future<Output = Result<Seq, AppendError>> + Send>>,
+    /// Whom to tell, and of what; what is written is with the store.
     batch: Batch,
     /// A snapshot of the state as it is when this commit is done.
     snapshot: Option<(Seq, engine::routing::Snapshot)>,
@@ -266,7 +267,6 @@ impl Owner {
         let decision = self.workspace.decide(command, now, &mut self.entropy)?;
         self.record(decision.events, batch);
         for effect in decision.effects {
-            batch.told.extend(effects::telling(&effect));
             match effect {
                 Effect::Voice(order) => batch.orders.push(order),
                 Effect::UnknownWorker { task, worker } => {
@@ -280,7 +280,9 @@ impl Owner {
                     batch.rows.extend(effects::row(note, self.workspace.settings(), now, &mut self.entropy));
                 }
                 other => {
-                    batch.rows.extend(effects::row(other, self.workspace.settings(), now, &mut self.entropy))
+                    let (told, row) = effects::kept(other, self.workspace.settings(), now, &mut self.entropy);
+                    batch.told.extend(told);
+                    batch.rows.extend(row);
                 }
             }
         }
@@ -307,15 +309,15 @@ impl Owner {
 
     fn commit(&mut self, mut batch: Batch) -> InFlight {
         batch.tells = self.shown(&batch.events);
-        let events: Vec<Recorded> = batch.events.iter().map(|event| event.as_ref().clone()).collect();
+        let events = batch.events.clone();
         let expected = Seq(self.seq.0 - events.len() as u64);
         let append = (!events.is_empty()).then_some(Append {
             workspace: self.sid,
             expected,
             events,
-            told: batch.told.clone(),
+            told: std::mem::take(&mut batch.told),
         });
-        let commit = Commit { append, rows: batch.rows.clone() };
+        let commit = Commit { append, rows: std::mem::take(&mut batch.rows) };
         let store = self.shared.store.clone();
         let every = SNAPSHOT_EVERY.max(self.workspace.size() as u64 * SNAPSHOT_SHARE);
         let snapshot = (self.seq.0 >= self.snapshot.0 + every && self.writing.is_empty())

@@ -107,9 +107,10 @@ impl Workspaces {
         let sid = WorkspaceSid::generate(&mut entropy);
         let (workspace, events, made) = Workspace::create(sid, account, new, now, &mut entropy);
         let settings = workspace.settings();
-        let told = made.iter().filter_map(effects::telling).collect();
-        let rows: Vec<Row> =
-            made.into_iter().filter_map(|effect| effects::row(effect, settings, now, &mut entropy)).collect();
+        let kept = made.into_iter().map(|effect| effects::kept(effect, settings, now, &mut entropy));
+        let (told, rows): (Vec<_>, Vec<_>) = kept.unzip();
+        let (told, rows) = (told.into_iter().flatten().collect(), rows.into_iter().flatten().collect());
+        let events = events.into_iter().map(Arc::new).collect();
         let append = Append { workspace: sid, expected: Seq(0), events, told };
         let seq = self.shared.store.commit(Commit { append: Some(append), rows }).await?;
         self.shared.own(Owner::new(self.shared.clone(), workspace, seq, entropy));

@@ -1,7 +1,9 @@
 use crate::model::Row;
 use base::*;
+use engine::routing::effect::Parameters;
 use engine::routing::event::Recorded;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many events a journal holds: the number of its last event, counted from one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -30,7 +32,7 @@ pub struct Append {
     /// `WorkspaceCreated`.
     pub expected: Seq,
     /// At least one.
-    pub events: Vec<Recorded>,
+    pub events: Vec<Arc<Recorded>>,
     /// What the API tells of those events that it knows.
     pub told: BTreeMap<EventSid, Telling>,
 }
@@ -41,7 +43,7 @@ pub struct Telling {
     /// The API's type, `reservation.accepted`.
     pub event_type: String,
     /// The parameters of its callback. Of a name that comes twice the last counts.
-    pub parameters: Vec<(String, String)>,
+    pub parameters: Parameters,
 }
 
 impl Telling {

@@ -160,7 +160,8 @@ impl Store {
         expected: Seq,
         events: &[Recorded],
     ) -> Result<Seq, AppendError> {
-        let append = crate::Append { workspace, expected, events: events.to_vec(), told: Default::default() };
+        let events = events.iter().cloned().map(Arc::new).collect();
+        let append = crate::Append { workspace, expected, events, told: Default::default() };
         self.commit(Commit { append: Some(append), rows: Vec::new() }).await
     }
 

@@ -98,7 +98,7 @@ pub fn event(at: &Address, of: &WorkspaceSettings, told: &Told) -> Value {
     let text = |name| told.telling.parameter(name);
     let ws = at.url(format_args!("/Workspaces/{}", of.sid));
     let mut data: Map<String, Value> = (told.telling.parameters.iter())
-        .filter(|(name, _)| !BESIDE.contains(&name.as_str()))
+        .filter(|(name, _)| !BESIDE.contains(&name.as_ref()))
         .map(|(name, value)| (snake(name), value.as_str().into()))
         .collect();
     data.insert("workspace_sid".to_owned(), of.sid.to_string().into());

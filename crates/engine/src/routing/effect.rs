@@ -3,21 +3,26 @@
 use super::command::*;
 use super::model::*;
 use base::*;
+use std::borrow::Cow;
 use std::time::Duration;
+
+/// Names and values of a form, in order. The names are the documented ones: some forty of them stand in every event, whether
+/// anybody listens or not.
+pub type Parameters = Vec<(Cow<'static, str>, String)>;
 
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "effects live for one decision and are matched by value")]
 pub enum Effect {
     /// A workspace event for the event callback: type (`reservation.created`) and its form parameters. The shell applies
     /// the filter and the URL. `lane` keeps the order (one lane per task, else per resource).
-    Callback { event: EventSid, event_type: &'static str, lane: String, parameters: Vec<(String, String)> },
+    Callback { event: EventSid, event_type: &'static str, lane: String, parameters: Parameters },
     /// POST to the workflow's assignment callback; its answer comes back as [`Command::Instruct`] or
     /// [`Command::AssignmentCallbackFailed`].
     AssignmentCallback {
         reservation: ReservationSid,
         url: String,
         fallback: Option<String>,
-        parameters: Vec<(String, String)>,
+        parameters: Parameters,
     },
     /// Something for the voice side to do.
     Voice(VoiceOrder),

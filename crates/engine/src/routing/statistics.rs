@@ -4,6 +4,7 @@
 use super::model::*;
 use super::workspace::Workspace;
 use base::*;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::time::Duration;
@@ -130,7 +131,7 @@ pub struct Happening {
 
 impl Happening {
     /// Reads it from the parameters of the event's callback. Of a name that comes twice the last counts.
-    pub fn read(at: Timestamp, event_type: &str, parameters: &[(String, String)]) -> Self {
+    pub fn read(at: Timestamp, event_type: &str, parameters: &[(Cow<'static, str>, String)]) -> Self {
         let text =
             |name: &str| parameters.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
         fn sid<T: FromStr>(text: Option<&str>) -> Option<T> {

@@ -34,7 +34,8 @@ impl Told {
     fn take(&mut self) {
         for effect in &self.day.effects {
             if let Effect::Callback { event_type, parameters, .. } = effect {
-                self.all.insert(*event_type, parameters.iter().cloned().collect());
+                let owned = parameters.iter().map(|(name, value)| (name.to_string(), value.clone()));
+                self.all.insert(*event_type, owned.collect());
             }
         }
     }

@@ -32,7 +32,9 @@ pub(crate) fn append(db: &dyn Db, append: &Append) -> Result<Seq, AppendError> {
         }
     }
     insert_all(db, &workspace, append)?;
-    if let Some(Recorded { event: Event::WorkspaceDeleted, at, .. }) = append.events.last() {
+    if let Some(last) = append.events.last()
+        && let Recorded { event: Event::WorkspaceDeleted, at, .. } = last.as_ref()
+    {
         run(db, "UPDATE workspaces SET deleted = ?2 WHERE sid = ?1", params![workspace, at.0])?;
         run(db, "DELETE FROM snapshots WHERE workspace = ?1", [&workspace])?;
     }
@@ -91,28 +93,34 @@ fn columns(
     recorded: &Recorded,
     told: Option<&Telling>,
 ) -> Answer<[Value; EVENT_COLUMNS]> {
-    let event = serde_json::to_value(&recorded.event).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+    let event = json(&recorded.event)?;
     let about = About::of(&recorded.event);
     let parameters = told.map(|told| json(&told.parameters)).transpose()?;
     let named = |own: Option<String>, name| {
-        own.or_else(|| told.and_then(|told| told.parameter(name)).map(str::to_owned))
+        let told = || told.and_then(|told| told.parameter(name)).map(str::to_owned);
+        own.or_else(told).map_or(Value::Null, Value::Text)
     };
     Ok([
         workspace.to_value(),
         seq.0.to_value(),
-        recorded.sid.to_string().to_value(),
+        Value::Text(recorded.sid.to_string()),
         recorded.at.0.to_value(),
-        event.get("type").and_then(|name| name.as_str()).unwrap_or_default().to_value(),
-        named(about.task, "TaskSid").to_value(),
-        named(about.worker, "WorkerSid").to_value(),
-        named(about.reservation, "ReservationSid").to_value(),
-        named(about.queue, "TaskQueueSid").to_value(),
-        named(about.workflow, "WorkflowSid").to_value(),
-        event.to_string().to_value(),
+        name_of(&event).to_value(),
+        named(about.task, "TaskSid"),
+        named(about.worker, "WorkerSid"),
+        named(about.reservation, "ReservationSid"),
+        named(about.queue, "TaskQueueSid"),
+        named(about.workflow, "WorkflowSid"),
+        Value::Text(event),
         told.map(|told| told.event_type.as_str()).to_value(),
-        named(None, "TaskChannelSid").to_value(),
-        parameters.to_value(),
+        named(None, "TaskChannelSid"),
+        parameters.map_or(Value::Null, Value::Text),
     ])
+}
+
+/// The journal's name of an event type: the tag that serde puts in front.
+fn name_of(event: &str) -> &str {
+    event.strip_prefix("{\"type\":\"").and_then(|rest| rest.split('"').next()).unwrap_or_default()
 }
 
 /// What an event is about, for the columns that the Events resource asks by.

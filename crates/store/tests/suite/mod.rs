@@ -5,6 +5,7 @@ use engine::call::port::*;
 use engine::routing::event::{Event, Recorded};
 use engine::routing::model::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use store::model::*;
 use store::*;
@@ -205,7 +206,7 @@ pub async fn what_the_api_tells_of_events_is_found_by_all_that_it_names(place: &
             ("TaskQueueSid", queue.to_string()),
             ("TaskChannelSid", channel.to_string()),
         ]
-        .map(|(name, value)| (name.to_owned(), value))
+        .map(|(name, value)| (name.into(), value))
         .into(),
     };
     let told: BTreeMap<_, _> = events[..4]
@@ -213,7 +214,8 @@ pub async fn what_the_api_tells_of_events_is_found_by_all_that_it_names(place: &
         .zip(["a.one", "a.two", "a.one", "a.three"])
         .map(|(event, name)| (event.sid, telling(name)))
         .collect();
-    let append = Append { workspace, expected: Seq(1), events: events.clone(), told };
+    let append =
+        Append { workspace, expected: Seq(1), events: events.iter().cloned().map(Arc::new).collect(), told };
     store.commit(Commit { append: Some(append), rows: Vec::new() }).await.unwrap();
     let found = async |filter: ToldFilter, page: Page| {
         let rows = store.told(workspace, filter, page).await.unwrap();
@@ -262,7 +264,7 @@ pub async fn a_commit_is_written_as_a_whole_or_not_at_all(place: &impl Place) {
         append: Some(Append {
             workspace,
             expected: Seq(expected),
-            events: vec![event(n)],
+            events: vec![Arc::new(event(n))],
             told: BTreeMap::new(),
         }),
         rows: vec![Row::Delivery(Box::new(delivery(n, "lane")))],

@@ -2,6 +2,7 @@
 //! whether anybody listens or not: the Events resource shows the same.
 
 use super::*;
+use crate::routing::effect::Parameters;
 use crate::routing::model::*;
 use crate::routing::waiting::Named;
 use std::time::Duration;
@@ -9,17 +10,17 @@ use std::time::Duration;
 /// What must be read before an event is applied because the event takes it away.
 #[derive(Default)]
 pub(super) struct Before {
-    parameters: Vec<(String, String)>,
+    parameters: Parameters,
     description: String,
 }
 
 /// Parameters as they are gathered.
 #[derive(Default)]
-struct Form(Vec<(String, String)>);
+struct Form(Parameters);
 
 impl Form {
-    fn put(&mut self, name: &str, value: impl ToString) {
-        self.0.push((name.to_owned(), value.to_string()));
+    fn put(&mut self, name: &'static str, value: impl ToString) {
+        self.0.push((name.into(), value.to_string()));
     }
 }
 
@@ -452,7 +453,7 @@ impl Deciding<'_> {
     }
 
     /// The parameters of the assignment callback (reference: TaskRouter §5.4).
-    pub(super) fn assignment_parameters(&self, reservation: &Reservation) -> Vec<(String, String)> {
+    pub(super) fn assignment_parameters(&self, reservation: &Reservation) -> Parameters {
         let mut form = Form::default();
         let settings = &self.ws.state.settings;
         form.put("Timestamp", self.now.seconds());
