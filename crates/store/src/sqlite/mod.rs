@@ -17,6 +17,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection.
 const STATEMENTS_CACHED: usize = 128;
 
+/// Pages that the writer keeps in memory, in KiB: what a group of writes changes must fit, or pages of it are written several
+/// times before it is committed.
+const WRITER_CACHE_KIB: i64 = 32 * 1_024;
+/// Pages of the write-ahead log after which they are moved into the file: the more, the more often the same page is moved once
+/// instead of many times.
+const CHECKPOINT_PAGES: i64 = 8_192;
+
 /// A connection to a file.
 pub(crate) struct Sqlite(Connection);
 
@@ -31,6 +38,12 @@ pub(crate) fn connect(file: &Path, purpose: Purpose) -> Answer<Box<dyn Db>> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What a savepoint keeps of the pages as they were goes nowhere but back: not into a file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    if purpose != Purpose::Read {
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    }
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > migrations::known() {
