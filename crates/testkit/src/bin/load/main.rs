@@ -203,7 +203,7 @@ impl Office {
 
     /// Workers who are available and listen.
     async fn hire_listeners(&self, workers: u64) -> Result<(), Trouble> {
-        let sids = self.hire(workers, 16).await?;
+        let sids = self.hire("agent", workers, 16).await?;
         let of = Listener {
             server: self.http,
             account: DEV_ACCOUNT,
@@ -270,11 +270,12 @@ impl Office {
         }
     }
 
-    async fn hire(&self, workers: u64, lanes: u64) -> Result<Vec<String>, Trouble> {
+    /// Available workers, called `name` and a number.
+    async fn hire(&self, name: &'static str, workers: u64, lanes: u64) -> Result<Vec<String>, Trouble> {
         let available = self.available.clone();
         let form = move |number| {
             format!(
-                "FriendlyName=agent{number}&ActivitySid={available}&Attributes=%7B%22level%22%3A{}%7D",
+                "FriendlyName={name}{number}&ActivitySid={available}&Attributes=%7B%22level%22%3A{}%7D",
                 number % 10
             )
         };
@@ -394,9 +395,9 @@ struct Crowd {
 async fn crowd(flags: &Flags) -> Result<Crowd, Trouble> {
     let office = Office::open(flags).await?;
     // Connections of this program, and what they took, are there before anything is counted.
-    office.hire(flags.lanes, flags.lanes).await?;
+    office.hire("early", flags.lanes, flags.lanes).await?;
     let empty = office.resident_kib();
-    let sids = office.hire(flags.crowd, flags.lanes).await?;
+    let sids = office.hire("agent", flags.crowd, flags.lanes).await?;
     let hired = office.resident_kib();
     let form = format!("WorkflowSid={}&Attributes=%7B%22wait%22%3Atrue%2C%22number%22%3A", office.workflow);
     let form = move |number: u64| format!("{form}{number}%7D");
