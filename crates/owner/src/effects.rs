@@ -55,6 +55,7 @@ pub(crate) fn row(
             code,
             message,
             url: None,
+            method: None,
             resource: Some(resource),
             created: now,
         })),
@@ -64,7 +65,8 @@ pub(crate) fn row(
 }
 
 /// Parameters that the row of an event has columns for, or that say what its workspace says.
-const ELSEWHERE: &[&str] = &["EventType", "AccountSid", "WorkspaceSid", "Timestamp", "TimestampMs", "Sid"];
+const ELSEWHERE: &[&str] =
+    &["EventType", "AccountSid", "WorkspaceSid", "OperatingUnitSid", "Timestamp", "TimestampMs", "Sid"];
 
 /// What the Events resource will show of an event, webhook or not.
 pub(crate) fn telling(effect: &Effect) -> Option<(EventSid, Telling)> {
