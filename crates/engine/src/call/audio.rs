@@ -2,9 +2,9 @@
 
 use super::conference::Seat;
 use super::port::*;
+use super::shape::DialingSound;
 use super::state::*;
 use super::switchboard::Switchboard;
-use super::talk::DialingSound;
 use base::*;
 use media::control::{Command, Event, PlayEnd, PlayId, Prompt, Route, Turns};
 use serde_json::json;

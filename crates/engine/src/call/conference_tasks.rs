@@ -4,9 +4,10 @@
 use super::conference::{ConferencePlan, Leave, Seat};
 use super::parameters::pair;
 use super::port::*;
+use super::shape::Shape;
 use super::state::*;
 use super::switchboard::{Asked, CallEnd, Switchboard, Timer};
-use super::talk::{Shape, Stage, Talk};
+use super::talk::{Stage, Talk};
 use crate::routing::command::{Command, PostWork, TaskChange, VoiceReport};
 use crate::routing::effect::Offer;
 use base::*;

@@ -24,6 +24,7 @@ mod requests;
 mod roster;
 mod seats;
 mod settings;
+mod shape;
 mod state;
 mod supervise;
 mod switchboard;

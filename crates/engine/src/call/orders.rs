@@ -3,9 +3,10 @@
 use super::conference::Leave;
 use super::dial::CLIENT;
 use super::port::*;
+use super::shape::Shape;
 use super::state::*;
 use super::switchboard::{Asked, CallEnd, Switchboard};
-use super::talk::{Shape, Stage, Talk};
+use super::talk::{Stage, Talk};
 use crate::routing::command::{Command, PostWork, RedirectInstruction, VoiceReport};
 use crate::routing::effect::{Offer, VoiceOrder};
 use crate::routing::model::ReservationStatus;
