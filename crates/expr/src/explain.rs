@@ -1,7 +1,8 @@
 //! Why an expression is false.
 
 use crate::scope::Scope;
-use crate::tree::{Comparison, Expression, Node};
+use crate::tree::{Comparison, Expression, Node, Operator};
+use crate::value::Value;
 use std::fmt;
 
 /// Most comparisons that one explanation lists.
@@ -36,7 +37,25 @@ impl Expression {
     }
 }
 
+impl Expression {
+    /// What it compares that cannot be compared, if it is false because of that: a list with an operator for scalars, or
+    /// `HAS`, `IN` and `NOT IN` where there is no list. Null is no mismatch: the attribute is missing.
+    pub fn mismatch(&self, scope: &dyn Scope) -> Option<Finding> {
+        self.root.mismatch(scope)
+    }
+}
+
 impl Node {
+    fn mismatch(&self, scope: &dyn Scope) -> Option<Finding> {
+        match self {
+            Self::All(nodes) => nodes.iter().find_map(|node| node.mismatch(scope)),
+            Self::Any(nodes) if nodes.iter().any(|node| node.eval(scope)) => None,
+            Self::Any(nodes) => nodes.iter().find_map(|node| node.mismatch(scope)),
+            Self::Compare(comparison) => (!comparison.eval(scope) && comparison.is_mismatched(scope))
+                .then(|| comparison.finding(scope)),
+        }
+    }
+
     fn explain(&self, scope: &dyn Scope, because: &mut Vec<Finding>) -> bool {
         let before = because.len();
         let holds = match self {
@@ -58,6 +77,16 @@ impl Node {
 }
 
 impl Comparison {
+    fn is_mismatched(&self, scope: &dyn Scope) -> bool {
+        let (left, right) = (self.left.value(scope), self.right.value(scope));
+        let no_list = |value: &Value<'_>| value.is_scalar() && !matches!(value, Value::Null);
+        match self.operator {
+            Operator::Has => no_list(&left),
+            Operator::In | Operator::NotIn => no_list(&right) || !left.is_scalar(),
+            _ => !left.is_scalar() || !right.is_scalar(),
+        }
+    }
+
     fn finding(&self, scope: &dyn Scope) -> Finding {
         Finding {
             comparison: self.to_string(),

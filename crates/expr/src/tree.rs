@@ -137,7 +137,7 @@ impl Expression {
 }
 
 impl Node {
-    fn eval(&self, scope: &dyn Scope) -> bool {
+    pub(crate) fn eval(&self, scope: &dyn Scope) -> bool {
         match self {
             Self::All(nodes) => nodes.iter().all(|node| node.eval(scope)),
             Self::Any(nodes) => nodes.iter().any(|node| node.eval(scope)),

@@ -1,6 +1,6 @@
 //! Answers of assignment callbacks (reference: TaskRouter §5.4, §5.5).
 
-use base::ActivitySid;
+use base::{ActivitySid, Secret};
 use engine::routing::command::*;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -83,11 +83,15 @@ fn dequeue(keys: &Keys<'_>) -> Result<DequeueInstruction, Misread> {
 
 fn conference(keys: &Keys<'_>) -> Result<ConferenceInstruction, Misread> {
     let default = ConferenceInstruction::default();
+    let most = match keys.text("max_participants") {
+        Some(text) => text.parse().map_err(|_| misread(20001, format!("'{text}' is no max_participants")))?,
+        None => default.max_participants,
+    };
     Ok(ConferenceInstruction {
         to: keys.text("to"),
         from: keys.text("from"),
         post_work_activity: keys.activity("post_work_activity_sid", 40139)?,
-        timeout: keys.seconds("timeout"),
+        timeout: keys.ringing()?,
         status_callback: keys.text("status_callback"),
         status_callback_method: keys.text("status_callback_method"),
         status_callback_events: keys.words("status_callback_event"),
@@ -108,32 +112,23 @@ fn conference(keys: &Keys<'_>) -> Result<ConferenceInstruction, Misread> {
         conference_status_callback: keys.text("conference_status_callback"),
         conference_status_callback_method: keys.text("conference_status_callback_method"),
         conference_status_callback_events: keys.words("conference_status_callback_event"),
-        more: keys.others(CONFERENCE_KEYS),
+        early_media: keys.flag("early_media").unwrap_or(default.early_media),
+        max_participants: most,
+        record: keys.flag("record").unwrap_or(default.record),
+        record_dual: keys.text("recording_channels").as_deref() == Some("dual"),
+        recording_status_callback: keys.text("recording_status_callback"),
+        recording_status_callback_method: keys.text("recording_status_callback_method"),
+        conference_record: matches!(
+            keys.text("conference_record").as_deref(),
+            Some("true" | "record-from-start")
+        ),
+        conference_trim: keys.text("conference_trim").as_deref() != Some("do-not-trim"),
+        conference_recording_status_callback: keys.text("conference_recording_status_callback"),
+        conference_recording_status_callback_method: keys.text("conference_recording_status_callback_method"),
+        sip_auth: keys.text("sip_auth_username").zip(keys.text("sip_auth_password").map(Secret::new)),
+        transcribe: keys.flag("transcribe").unwrap_or(default.transcribe),
     })
 }
-
-/// Keys of the conference instruction that have a field of their own.
-const CONFERENCE_KEYS: &[&str] = &[
-    "instruction",
-    "to",
-    "from",
-    "post_work_activity_sid",
-    "timeout",
-    "status_callback",
-    "status_callback_method",
-    "status_callback_event",
-    "muted",
-    "beep",
-    "start_conference_on_enter",
-    "end_conference_on_exit",
-    "end_conference_on_customer_exit",
-    "beep_on_customer_entrance",
-    "wait_url",
-    "wait_method",
-    "conference_status_callback",
-    "conference_status_callback_method",
-    "conference_status_callback_event",
-];
 
 fn misread(code: u32, message: impl Into<String>) -> Misread {
     Misread { code, message: message.into() }
@@ -182,9 +177,14 @@ impl Keys<'_> {
             .transpose()
     }
 
-    fn others(&self, known: &[&str]) -> Vec<(String, String)> {
-        let unknown = self.0.keys().filter(|key| !known.contains(&key.as_str()));
-        unknown.filter_map(|key| Some((key.clone(), self.text(key)?))).collect()
+    /// `timeout` of a conference, which is refused where the others' is taken as it can be.
+    fn ringing(&self) -> Result<Option<Duration>, Misread> {
+        let Some(text) = self.text("timeout") else { return Ok(None) };
+        let seconds = text.parse().ok().filter(|seconds| (1..=TIMEOUT_MAX.as_secs()).contains(seconds));
+        match seconds {
+            Some(seconds) => Ok(Some(Duration::from_secs(seconds))),
+            None => Err(misread(14233, format!("timeout '{text}' is no number of seconds from 1 to 999"))),
+        }
     }
 }
 
@@ -208,7 +208,10 @@ mod tests {
         assert_eq!(read.status_callback_events, ["initiated", "completed"]);
         assert!(read.record);
         let conference = json!({"instruction": "conference", "from": "+15550100001", "beep": false,
-            "end_conference_on_exit": true, "timeout": 5000, "max_participants": 3,
+            "end_conference_on_exit": true, "timeout": 999, "max_participants": 3, "early_media": "false",
+            "record": true, "recording_channels": "dual", "recording_status_callback": "http://app/leg",
+            "conference_record": true, "conference_trim": "do-not-trim", "sip_auth_username": "ana",
+            "sip_auth_password": "secret", "transcribe": true, "region": "de1",
             "conference_status_callback_event": "start end,join"});
         let Ok(Some(Instruction::Conference(read))) = instruction(&conference) else {
             panic!("not a conference")
@@ -217,7 +220,10 @@ mod tests {
         assert!(read.end_conference_on_exit && read.start_conference_on_enter);
         assert_eq!(read.timeout, Some(TIMEOUT_MAX));
         assert_eq!(read.conference_status_callback_events, ["start", "end", "join"]);
-        assert_eq!(read.more, [("max_participants".to_owned(), "3".to_owned())]);
+        assert!(read.record && read.record_dual && !read.early_media && read.transcribe);
+        // As a boolean too, which is told to have no effect elsewhere (reference §11.2).
+        assert!(read.conference_record && !read.conference_trim);
+        assert_eq!((read.max_participants, read.sip_auth.unwrap().0.as_str()), (3, "ana"));
     }
 
     #[test]
@@ -228,5 +234,8 @@ mod tests {
         assert_eq!(code(json!({"to": "x"})), Err(40005));
         assert_eq!(code(json!({"instruction": "juggle"})), Err(55555));
         assert_eq!(code(json!({"instruction": "reject", "activity_sid": "busy"})), Err(40100));
+        for timeout in [json!("soon"), json!(0), json!(1_000), json!(1.5)] {
+            assert_eq!(code(json!({"instruction": "conference", "timeout": timeout})), Err(14233));
+        }
     }
 }

@@ -75,6 +75,7 @@ pub(crate) fn row(
             code,
             message,
             url: None,
+            method: None,
             resource: Some(resource),
             created: now,
         })),
@@ -88,7 +89,8 @@ fn owned(parameters: Parameters) -> Vec<(String, String)> {
 }
 
 /// Parameters that the row of an event has columns for, or that say what its workspace says.
-const ELSEWHERE: &[&str] = &["EventType", "AccountSid", "WorkspaceSid", "Timestamp", "TimestampMs", "Sid"];
+const ELSEWHERE: &[&str] =
+    &["EventType", "AccountSid", "WorkspaceSid", "OperatingUnitSid", "Timestamp", "TimestampMs", "Sid"];
 
 /// What the Events resource will show of an event, webhook or not.
 fn told(event_type: &str, mut parameters: Parameters) -> Telling {

@@ -430,7 +430,8 @@ async fn write_snapshot(
 fn untaken(order: &VoiceOrder) -> Option<Command> {
     let failed = |offer: &Offer, code| {
         let reason = "This account takes no calls".to_owned();
-        Some(Command::Voice(VoiceReport::Failed { reservation: offer.reservation, code, reason }))
+        let reservation = offer.reservation;
+        Some(Command::Voice(VoiceReport::Failed { reservation, code, dialled: None, reason }))
     };
     match order {
         VoiceOrder::Dequeue { offer, .. } => failed(offer, 40133),

@@ -434,6 +434,9 @@ impl Desk {
             }
             Effect::Record(Record::Conference(record)) => Row::Conference { account, record },
             Effect::Record(Record::Recording(record)) => Row::Recording { account, record },
+            Effect::Record(Record::TaskParticipant(participant)) => {
+                Row::TaskParticipant { account, participant }
+            }
             Effect::Record(Record::Timeline(entry)) => {
                 Row::Timeline { sid: EventSid::generate(&mut self.entropy), entry }
             }
@@ -456,14 +459,15 @@ impl Desk {
                 assignment: None,
                 created: now,
             })),
-            Effect::Notify { call, error, code, message, url } => Row::Notification(Notification {
+            Effect::Notify { call, error, code, message, request } => Row::Notification(Notification {
                 sid: NotificationSid::generate(&mut self.entropy),
                 account,
                 call: Some(call),
                 error,
                 code,
                 message,
-                url,
+                method: request.as_ref().map(|request| request.method),
+                url: request.map(|request| request.url),
                 resource: None,
                 created: now,
             }),

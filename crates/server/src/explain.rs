@@ -120,7 +120,7 @@ fn worker(considered: &Value) -> String {
         "voice-policy" => format!("cannot take another call: {because}"),
         "cooling-down" => {
             let until = out.get("until").and_then(time).unwrap_or_default();
-            format!("turned it down a moment ago, may be asked again at {until}")
+            format!("did not take it a moment ago, may be asked again at {until}")
         }
         other => other.to_owned(),
     };

@@ -155,6 +155,7 @@ impl Heard {
             error: notice.error,
             code: notice.code,
             message: notice.message,
+            method: Some(notice.delivery.order.method_of(&notice.url)),
             url: Some(notice.url),
             resource: Some(resource),
             created: self.clock.now().wall,
@@ -202,7 +203,7 @@ pub fn note_failures(store: Store, account: AccountSid, clock: Clock, mut entrop
         }
     });
     let sids = Mutex::new(entropy.fork());
-    Arc::new(move |call, url, why| {
+    Arc::new(move |call, asked, why| {
         let failure = Notification {
             sid: NotificationSid::generate(&mut sids.lock().unwrap_or_else(PoisonError::into_inner)),
             account,
@@ -210,7 +211,8 @@ pub fn note_failures(store: Store, account: AccountSid, clock: Clock, mut entrop
             error: true,
             code: why.code,
             message: why.message.clone(),
-            url: Some(url.to_owned()),
+            url: Some(asked.url.clone()),
+            method: Some(asked.method),
             resource: None,
             created: clock.now().wall,
         };

@@ -394,7 +394,7 @@ impl Day {
         let report = match self.entropy.below(10) {
             0..=5 => VoiceReport::Connected { reservation, merge },
             6 => VoiceReport::Declined { reservation },
-            7 => VoiceReport::Failed { reservation, code: 40145, reason: "busy".to_owned() },
+            7 => VoiceReport::Failed { reservation, code: 40145, dialled: None, reason: "busy".to_owned() },
             _ => return,
         };
         self.later(0, if rings { 25 } else { 2 }, Act::Report(report));

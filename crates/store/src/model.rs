@@ -2,7 +2,8 @@
 
 use base::*;
 use engine::call::port::{
-    CallRecord, CallStatus, ConferenceRecord, Method, QueueSettings, RecordingRecord, TimelineEntry, Webhook,
+    CallRecord, CallStatus, ConferenceRecord, Method, QueueSettings, RecordingRecord, TaskParticipant,
+    TimelineEntry, Webhook,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -207,6 +208,9 @@ pub struct Notification {
     pub message: String,
     /// The request that it is about, if any.
     pub url: Option<String>,
+    /// How that was made.
+    #[serde(default)]
+    pub method: Option<Method>,
     /// The SID of what it is about, if not a call.
     pub resource: Option<String>,
     pub created: Timestamp,
@@ -417,6 +421,15 @@ pub struct NewDelivery {
     pub created: Timestamp,
 }
 
+impl NewDelivery {
+    /// How a URL of this delivery is asked: its own or its fallback's.
+    pub fn method_of(&self, url: &str) -> Method {
+        let fallback =
+            self.fallback.as_ref().filter(|fallback| fallback.url == url && self.webhook.url != url);
+        fallback.unwrap_or(&self.webhook).method
+    }
+}
+
 /// A webhook as it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
@@ -482,6 +495,11 @@ pub enum Row {
     Recording {
         account: AccountSid,
         record: Box<RecordingRecord>,
+    },
+    /// An item of the Sync map `{TaskSid}.CS`, made or replaced; service and map are made when they are not there.
+    TaskParticipant {
+        account: AccountSid,
+        participant: Box<TaskParticipant>,
     },
     /// A queue made on demand; one that is there under this SID or name is left as it is.
     Queue(VoiceQueue),

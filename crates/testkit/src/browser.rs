@@ -161,15 +161,20 @@ pub fn voice_token(
     application: Option<&str>,
     life: Duration,
 ) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut voice = json!({"incoming": {"allow": true}});
     if let Some(application) = application {
         voice["outgoing"] = json!({"application_sid": application});
     }
+    access_token(account, key, &json!({"identity": identity, "voice": voice}), life)
+}
+
+/// An access token with these grants.
+pub fn access_token(account: &str, key: (&str, &str), grants: &Value, life: Duration) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let header = json!({"cty": "twilio-fpa;v=1", "typ": "JWT", "alg": "HS256"});
     let claims = json!({
         "jti": format!("{}-{now}", key.0), "iss": key.0, "sub": account, "iat": now, "exp": now + life.as_secs(),
-        "grants": {"identity": identity, "voice": voice},
+        "grants": grants,
     });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(&header), part(&claims));

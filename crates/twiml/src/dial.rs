@@ -1,7 +1,7 @@
 //! `<Dial>` and its nouns.
 
-use crate::verb::{Hook, Method, Wait};
-use base::{ActivitySid, CallSid, ReservationSid};
+use crate::verb::{EnqueueTask, Hook, Method, Wait};
+use base::{ActivitySid, CallSid, ReservationSid, WorkflowSid};
 use std::time::Duration;
 
 /// Most numbers, clients and SIP addresses of one `<Dial>`.
@@ -224,6 +224,27 @@ pub struct Conference {
     pub status: Option<StatusHook<ConferenceEvent>>,
     /// Told about its recording.
     pub recording_status: Option<StatusHook<RecordingEvent>>,
+    /// What TaskRouter has to do with it.
+    pub routing: Option<ConferenceRouting>,
+}
+
+/// The TaskRouter attributes of `<Conference>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConferenceRouting {
+    /// A task is made for the caller, who waits in the conference.
+    Task {
+        /// Routes it.
+        workflow: WorkflowSid,
+        /// What the task is made with.
+        task: EnqueueTask,
+    },
+    /// Whoever runs this accepts the reservation, whose caller is in the conference.
+    Reservation {
+        /// A pending one.
+        reservation: ReservationSid,
+        /// The worker's activity afterwards.
+        post_work_activity: Option<ActivitySid>,
+    },
 }
 
 /// `beep` of `<Conference>`
@@ -291,6 +312,7 @@ impl Conference {
             coach: None,
             status: None,
             recording_status: None,
+            routing: None,
         }
     }
 }

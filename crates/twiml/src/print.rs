@@ -259,14 +259,18 @@ impl Xml {
                 self.attribute("workflowSid", &workflow.to_string());
                 self.out.push('>');
                 if *task != EnqueueTask::default() {
-                    self.open("Task")
-                        .optional("priority", task.priority.map(|n| n.to_string()).as_deref())
-                        .optional("timeout", task.timeout.map(|t| t.as_secs().to_string()).as_deref())
-                        .content("Task", task.attributes.as_deref().unwrap_or_default());
+                    self.task(task);
                 }
                 self.close("Enqueue");
             }
         }
+    }
+
+    fn task(&mut self, task: &EnqueueTask) {
+        self.open("Task")
+            .optional("priority", task.priority.map(|n| n.to_string()).as_deref())
+            .optional("timeout", task.timeout.map(|t| t.as_secs().to_string()).as_deref())
+            .content("Task", task.attributes.as_deref().unwrap_or_default());
     }
 
     fn dial(&mut self, dial: &Dial) {
@@ -354,8 +358,26 @@ impl Xml {
             .unless("trim", trim_text(conference.trim), "trim-silence")
             .optional("coach", conference.coach.map(|sid| sid.to_string()).as_deref())
             .status("statusCallback", conference.status.as_ref(), &CONFERENCE_EVENTS)
-            .status("recordingStatusCallback", conference.recording_status.as_ref(), &RECORDING_EVENTS)
-            .content("Conference", &conference.name);
+            .status("recordingStatusCallback", conference.recording_status.as_ref(), &RECORDING_EVENTS);
+        let mut made = None;
+        match &conference.routing {
+            None => {}
+            Some(ConferenceRouting::Task { workflow, task }) => {
+                self.attribute("workflowSid", &workflow.to_string());
+                made = Some(task).filter(|task| **task != EnqueueTask::default());
+            }
+            Some(ConferenceRouting::Reservation { reservation, post_work_activity }) => {
+                self.attribute("reservationSid", &reservation.to_string()).optional(
+                    "postWorkActivitySid",
+                    post_work_activity.map(|activity| activity.to_string()).as_deref(),
+                );
+            }
+        }
+        let Some(task) = made else { return self.content("Conference", &conference.name) };
+        self.out.push('>');
+        escape_into(&mut self.out, &conference.name);
+        self.task(task);
+        self.close("Conference");
     }
 }
 

@@ -253,6 +253,10 @@ fn wrong_values_warn_with_their_code_and_take_the_default() {
     }
 }
 
+fn of_conference(task: &str) -> String {
+    format!("<Dial><Conference workflowSid='WW01010101010101010101010101010101'>a{task}</Conference></Dial>")
+}
+
 #[test]
 fn wrong_values_of_error_level_fail_their_verb_in_its_place() {
     for (body, code) in [
@@ -272,6 +276,12 @@ fn wrong_values_of_error_level_fail_their_verb_in_its_place() {
         ("<Enqueue waitUrlMethod='x'>a</Enqueue>", 14206),
         ("<Enqueue workflowSid='WW12'/>", 14220),
         ("<Enqueue workflowSid='WW01010101010101010101010101010101'><Task>[]</Task></Enqueue>", 14221),
+        ("<Dial><Conference workflowSid='WW12'>a</Conference></Dial>", 14230),
+        (&of_conference("<Task>[]</Task>"), 14231),
+        (&of_conference("<Task priority='high'/>"), 14232),
+        (&of_conference("<Task timeout='0'/>"), 14233),
+        ("<Dial><Conference reservationSid='WR12'>a</Conference></Dial>", 14236),
+        ("<Dial><Conference postWorkActivitySid='WA12'>a</Conference></Dial>", 14237),
     ] {
         assert_eq!(failed(body), code, "{body}");
     }
@@ -282,6 +292,30 @@ fn wrong_values_of_error_level_fail_their_verb_in_its_place() {
     );
     let (verbs, _) = warned("<Say>first</Say><Enqueue/><Hangup/>");
     assert!(matches!(verbs[..], [Verb::Say(_), Verb::Failed { code: 14204, .. }, Verb::Hangup]), "{verbs:?}");
+}
+
+#[test]
+fn a_conference_has_a_task_or_a_reservation() {
+    let of = |body: &str| match warned(body) {
+        (verbs, codes) if codes.is_empty() => match &verbs[..] {
+            [Verb::Dial(dial)] => match &dial.target {
+                DialTarget::Conference(conference) => (conference.name.clone(), conference.routing.clone()),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    let (name, routing) = of(&of_conference("<Task priority='5' timeout='9'>{\"a\":1}</Task>"));
+    let Some(ConferenceRouting::Task { workflow, task }) = routing else { panic!("{routing:?}") };
+    assert_eq!((name.as_str(), workflow), ("a", base::WorkflowSid([1; 16])));
+    assert_eq!((task.priority, task.timeout), (Some(5), Some(Duration::from_secs(9))));
+    let (_, routing) = of("<Dial><Conference reservationSid='WR01010101010101010101010101010101' \
+         postWorkActivitySid='WA01010101010101010101010101010101'>a</Conference></Dial>");
+    let reservation = base::ReservationSid([1; 16]);
+    let post_work_activity = Some(base::ActivitySid([1; 16]));
+    assert_eq!(routing, Some(ConferenceRouting::Reservation { reservation, post_work_activity }));
+    assert_eq!(of("<Dial><Conference>a</Conference></Dial>").1, None);
 }
 
 #[test]

@@ -148,8 +148,8 @@ fn conference() -> impl Strategy<Value = Conference> {
     let events = vec![ConferenceEvent::Start, ConferenceEvent::Join, ConferenceEvent::Announcement];
     let first = (words(), any::<bool>(), beeps, any::<bool>(), any::<bool>(), of("[a-z]{1,9}"), wait());
     let second = (1..=PARTICIPANTS_MAX, any::<bool>(), any::<bool>(), of(any::<[u8; 16]>()));
-    (first, second, of(status(events)), of(recording_status())).prop_map(
-        |(a, b, status, recording_status)| Conference {
+    (first, second, of(status(events)), of(recording_status()), of(routing())).prop_map(
+        |(a, b, status, recording_status, routing)| Conference {
             name: a.0,
             muted: a.1,
             beep: a.2,
@@ -163,8 +163,25 @@ fn conference() -> impl Strategy<Value = Conference> {
             coach: b.3.map(CallSid),
             status,
             recording_status,
+            routing,
         },
     )
+}
+
+fn routing() -> impl Strategy<Value = ConferenceRouting> {
+    let sid = any::<[u8; 16]>;
+    prop_oneof![
+        (sid(), task()).prop_map(|(sid, task)| ConferenceRouting::Task { workflow: WorkflowSid(sid), task }),
+        (sid(), of(sid())).prop_map(|(reservation, activity)| ConferenceRouting::Reservation {
+            reservation: ReservationSid(reservation),
+            post_work_activity: activity.map(ActivitySid),
+        }),
+    ]
+}
+
+fn task() -> impl Strategy<Value = EnqueueTask> {
+    (of(Just("{\"a\": \"<&>\"}".to_owned())), of(any::<i64>()), of(seconds(1000)))
+        .prop_map(|(attributes, priority, timeout)| EnqueueTask { attributes, priority, timeout })
 }
 
 fn target() -> impl Strategy<Value = DialTarget> {
@@ -232,11 +249,9 @@ fn record() -> impl Strategy<Value = Record> {
 }
 
 fn enqueue() -> impl Strategy<Value = Enqueue> {
-    let task = (of(Just("{\"a\": \"<&>\"}".to_owned())), of(any::<i64>()), of(seconds(1000)))
-        .prop_map(|(attributes, priority, timeout)| EnqueueTask { attributes, priority, timeout });
     let queue = prop_oneof![
         words().prop_map(EnqueueTarget::Queue),
-        (any::<[u8; 16]>(), task)
+        (any::<[u8; 16]>(), task())
             .prop_map(|(sid, task)| EnqueueTarget::Workflow { workflow: WorkflowSid(sid), task }),
     ];
     (queue, of(hook()), wait(), of(1u32..=5000)).prop_map(|(queue, action, wait, max_queue_size)| Enqueue {

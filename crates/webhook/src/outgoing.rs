@@ -28,8 +28,8 @@ const IDLE_PER_HOST_MAX: usize = 16;
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Told of a request for a document that failed when the fallback stood in for it: an application error that nobody else
-/// hears of. The call, the URL that failed, and why.
-pub type FailureHook = Arc<dyn Fn(CallSid, &str, &FetchError) + Send + Sync>;
+/// hears of. The call, the request that failed, and why.
+pub type FailureHook = Arc<dyn Fn(CallSid, &Webhook, &FetchError) + Send + Sync>;
 
 /// Documents that we hold ourselves.
 pub trait LocalDocuments: Send + Sync {
@@ -149,7 +149,7 @@ impl Outgoing {
         match self.document(fetch.call, fallback, &parameters).await {
             Ok(document) => {
                 if let Some(told) = &self.shared.on_failure {
-                    told(fetch.call, &fetch.webhook.url, &first);
+                    told(fetch.call, &fetch.webhook, &first);
                 }
                 Ok(document)
             }

@@ -195,8 +195,8 @@ async fn the_fallback_is_told_what_went_wrong() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hook = told.clone();
     let mut settings = settings();
-    settings.on_failure = Some(Arc::new(move |call, url: &str, error: &FetchError| {
-        hook.lock().unwrap().push((call, url.to_owned(), error.code));
+    settings.on_failure = Some(Arc::new(move |call, asked: &Webhook, error: &FetchError| {
+        hook.lock().unwrap().push((call, asked.clone(), error.code));
     }));
     let outgoing = Outgoing::new(settings).unwrap();
     let broken = server.url("/broken");
@@ -205,7 +205,7 @@ async fn the_fallback_is_told_what_went_wrong() {
     let form = server.asked()[1].form();
     assert_eq!(form[..3], fetch(post("")).parameters);
     assert_eq!(form[3..], pairs(&[("ErrorCode", "11200"), ("ErrorUrl", &broken)]));
-    assert_eq!(*told.lock().unwrap(), [(CALL, broken.clone(), 11200)]);
+    assert_eq!(*told.lock().unwrap(), [(CALL, post(&broken), 11200)]);
 
     let error = ask(&outgoing, with("/broken")).await.unwrap_err();
     assert_eq!(error.code, 11200);

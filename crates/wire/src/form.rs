@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Most parameters of one request; more is nobody's form.
 pub const PARAMETERS_MAX: usize = 1000;
 /// Longest friendly name (reference: TaskRouter limits).
-pub const NAME_CHARS_MAX: usize = 64;
+pub const NAME_CHARS_MAX: usize = engine::routing::limits::NAME_CHARS_MAX;
 /// Longest URL we keep.
 pub const URL_CHARS_MAX: usize = 4096;
 /// Longest bad value quoted back to the client.

@@ -3,7 +3,7 @@
 use crate::error::ApiError;
 use crate::form::{Params, bad};
 use crate::taskrouter::reservation_status;
-use base::ActivitySid;
+use base::{ActivitySid, Secret};
 use engine::routing::command::*;
 use engine::routing::model::ReservationStatus;
 
@@ -15,36 +15,13 @@ const BEEPS: &[(&str, &str)] =
     &[("true", "true"), ("false", "false"), ("onEnter", "onEnter"), ("onExit", "onExit")];
 const METHODS: &[(&str, &str)] = &[("GET", "GET"), ("POST", "POST")];
 
-/// Conference parameters that are kept as they came, for the issues that give them a meaning.
-const CONFERENCE_MORE: &[&str] = &[
-    "Record",
-    "EarlyMedia",
-    "MaxParticipants",
-    "ConferenceRecord",
-    "ConferenceTrim",
-    "RecordingChannels",
-    "RecordingStatusCallback",
-    "RecordingStatusCallbackMethod",
-    "ConferenceRecordingStatusCallback",
-    "ConferenceRecordingStatusCallbackMethod",
-    "Region",
-    "SipAuthUsername",
-    "SipAuthPassword",
-    "JitterBufferSize",
-    "Transcribe",
-    "TranscriptionConfiguration",
-];
-
-/// Their words, where the reference lists them.
-const WORDS: &[(&str, &[&str])] = &[
-    ("ConferenceRecord", &["true", "false", "record-from-start", "do-not-record"]),
-    ("ConferenceTrim", &["trim-silence", "do-not-trim"]),
-    ("RecordingChannels", &["mono", "dual"]),
-    ("RecordingStatusCallbackMethod", &["GET", "POST"]),
-    ("ConferenceRecordingStatusCallbackMethod", &["GET", "POST"]),
-    ("Region", &["us1", "us2", "ie1", "de1", "sg1", "br1", "au1", "jp1"]),
-    ("JitterBufferSize", &["small", "medium", "large", "off"]),
-];
+const RECORDS: &[(&str, bool)] =
+    &[("true", true), ("false", false), ("record-from-start", true), ("do-not-record", false)];
+const TRIMS: &[(&str, bool)] = &[("trim-silence", true), ("do-not-trim", false)];
+const CHANNELS: &[(&str, bool)] = &[("mono", false), ("dual", true)];
+/// Accepted, and without a meaning on servers of one's own (docs/reference/differences.md).
+const REGIONS: &[&str] = &["us1", "us2", "ie1", "de1", "sg1", "br1", "au1", "jp1"];
+const JITTER_BUFFERS: &[&str] = &["small", "medium", "large", "off"];
 
 /// What an update of a reservation asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,13 +108,17 @@ fn redirect(form: &Params) -> Result<RedirectInstruction, ApiError> {
 
 fn conference(form: &Params) -> Result<ConferenceInstruction, ApiError> {
     let default = ConferenceInstruction::default();
-    check_more(form)?;
+    for (name, words) in [("Region", REGIONS), ("JitterBufferSize", JITTER_BUFFERS)] {
+        if let Some(value) = form.filled(name).filter(|value| !words.contains(value)) {
+            return Err(bad(name, value, format_args!("must be one of {}", words.join(", "))));
+        }
+    }
     let method = |name: &str| form.one_of(name, METHODS).map(|m| m.map(str::to_owned));
     Ok(ConferenceInstruction {
         to: text(form, "To"),
         from: text(form, "From"),
         post_work_activity: form.parsed("PostWorkActivitySid").map_err(|e| e.coded(40139))?,
-        timeout: form.seconds("Timeout", 1, RING_S_MAX)?,
+        timeout: form.seconds("Timeout", 1, RING_S_MAX).map_err(|e| e.coded(14233))?,
         status_callback: form.url("StatusCallback", 40159)?.flatten(),
         status_callback_method: method("StatusCallbackMethod")?,
         status_callback_events: events(form, "StatusCallbackEvent", CALL_EVENTS, 20001)?,
@@ -163,24 +144,29 @@ fn conference(form: &Params) -> Result<ConferenceInstruction, ApiError> {
             CONFERENCE_EVENTS,
             20001,
         )?,
-        more: form.filters(CONFERENCE_MORE),
+        early_media: form.boolean("EarlyMedia").unwrap_or(default.early_media),
+        max_participants: max_participants(form)?.unwrap_or(default.max_participants),
+        record: form.boolean("Record").unwrap_or(default.record),
+        record_dual: form.one_of("RecordingChannels", CHANNELS)?.unwrap_or(default.record_dual),
+        recording_status_callback: form.url("RecordingStatusCallback", 20001)?.flatten(),
+        recording_status_callback_method: method("RecordingStatusCallbackMethod")?,
+        conference_record: form.one_of("ConferenceRecord", RECORDS)?.unwrap_or(default.conference_record),
+        conference_trim: form.one_of("ConferenceTrim", TRIMS)?.unwrap_or(default.conference_trim),
+        conference_recording_status_callback: form.url("ConferenceRecordingStatusCallback", 20001)?.flatten(),
+        conference_recording_status_callback_method: method("ConferenceRecordingStatusCallbackMethod")?,
+        sip_auth: sip_auth(form),
+        transcribe: form.boolean("Transcribe").unwrap_or(default.transcribe),
     })
 }
 
-/// Refuses a value that the reference (§5.5) does not list, for parameters that are kept as they came.
-fn check_more(form: &Params) -> Result<(), ApiError> {
-    for (name, words) in WORDS {
-        if let Some(value) = form.filled(name)
-            && !words.contains(&value)
-        {
-            return Err(bad(name, value, format_args!("must be one of {}", words.join(", "))));
-        }
-    }
-    for name in ["RecordingStatusCallback", "ConferenceRecordingStatusCallback"] {
-        form.url(name, 20001)?;
-    }
-    form.number("MaxParticipants", 2, 250)?;
-    Ok(())
+/// User and password; one without the other is none.
+fn sip_auth(form: &Params) -> Option<(String, Secret<String>)> {
+    Some((text(form, "SipAuthUsername")?, Secret::new(text(form, "SipAuthPassword")?)))
+}
+
+fn max_participants(form: &Params) -> Result<Option<usize>, ApiError> {
+    let most = form.number("MaxParticipants", 2, PARTICIPANTS_MAX as u64)?;
+    Ok(most.and_then(|most| usize::try_from(most).ok()))
 }
 
 fn supervise(form: &Params) -> Result<SuperviseInstruction, ApiError> {
@@ -292,25 +278,47 @@ mod tests {
                 reservation_update(&Params::of([("Instruction", "conference"), (name, value)])).unwrap_err();
             assert!(error.status == 400 && error.message.contains(value), "{name}: {}", error.message);
         }
-        assert_eq!(code(Params::of([("Instruction", "conference"), ("Timeout", "1000")])), 20001);
+        for timeout in ["1000", "0", "1.5", "soon"] {
+            assert_eq!(code(Params::of([("Instruction", "conference"), ("Timeout", timeout)])), 14233);
+        }
     }
 
     #[test]
-    fn a_conference_has_the_documented_defaults_and_keeps_the_rest() {
-        let form = Params::of([
-            ("Instruction", "conference"),
+    fn a_conference_has_the_documented_defaults() {
+        let read = |pairs: &[(&str, &str)]| {
+            let form = [("Instruction", "conference")].iter().chain(pairs);
+            let form = form.map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+            let ReservationUpdate::Instruct(it) = reservation_update(&form).unwrap() else {
+                panic!("an instruction")
+            };
+            let Instruction::Conference(it) = *it else { panic!("a conference") };
+            it
+        };
+        assert_eq!(read(&[]), ConferenceInstruction::default());
+        let it = read(&[
             ("EndConferenceOnCustomerExit", "true"),
             ("ConferenceStatusCallbackEvent", "start end"),
-            ("ConferenceRecord", "true"),
+            ("ConferenceRecord", "record-from-start"),
+            ("ConferenceTrim", "do-not-trim"),
+            ("ConferenceRecordingStatusCallback", "http://app.example/room"),
+            ("ConferenceRecordingStatusCallbackMethod", "GET"),
+            ("Record", "true"),
+            ("RecordingChannels", "dual"),
+            ("RecordingStatusCallback", "http://app.example/leg"),
+            ("EarlyMedia", "false"),
+            ("MaxParticipants", "3"),
+            ("SipAuthUsername", "ana"),
+            ("SipAuthPassword", "secret"),
+            ("Transcribe", "true"),
+            ("Region", "de1"),
+            ("JitterBufferSize", "off"),
         ]);
-        let ReservationUpdate::Instruct(it) = reservation_update(&form).unwrap() else {
-            panic!("an instruction")
-        };
-        let Instruction::Conference(it) = *it else { panic!("a conference") };
-        assert!(
-            it.start_conference_on_enter && !it.end_conference_on_exit && it.end_conference_on_customer_exit
-        );
+        assert!(it.end_conference_on_customer_exit && it.conference_record && !it.conference_trim);
         assert_eq!(it.conference_status_callback_events, ["start", "end"]);
-        assert_eq!(it.more, [("ConferenceRecord".to_owned(), "true".to_owned())]);
+        assert_eq!(it.conference_recording_status_callback.as_deref(), Some("http://app.example/room"));
+        assert_eq!(it.conference_recording_status_callback_method.as_deref(), Some("GET"));
+        assert!(it.record && it.record_dual && !it.early_media && it.transcribe);
+        assert_eq!(it.recording_status_callback.as_deref(), Some("http://app.example/leg"));
+        assert_eq!((it.max_participants, it.sip_auth.unwrap().0.as_str()), (3, "ana"));
     }
 }

@@ -20,7 +20,7 @@ pub fn notification_filter(form: &Params, call: Option<CallSid>) -> Result<Notif
 
 /// A notification; `whole`: as it is shown by itself.
 pub fn notification(notification: &Notification, whole: bool) -> Value {
-    let Notification { sid, account, call, error, code, message, url, created, .. } = notification;
+    let Notification { sid, account, call, error, code, message, url, method, created, .. } = notification;
     let level = if *error { "ERROR" } else { "WARN" };
     let text = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("LogLevel", level)
@@ -38,7 +38,7 @@ pub fn notification(notification: &Notification, whole: bool) -> Value {
         "message_text": text,
         "message_date": created.rfc2822(),
         "request_url": url.clone().unwrap_or_default(),
-        "request_method": null,
+        "request_method": method,
         "date_created": created.rfc2822(),
         "date_updated": created.rfc2822(),
         "uri": format!("{ROOT}/{account}/Notifications/{sid}.json"),

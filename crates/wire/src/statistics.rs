@@ -102,6 +102,7 @@ pub fn event(at: &Address, of: &WorkspaceSettings, told: &Told) -> Value {
         .map(|(name, value)| (snake(name), value.as_str().into()))
         .collect();
     data.insert("workspace_sid".to_owned(), of.sid.to_string().into());
+    data.insert("operating_unit_sid".to_owned(), of.operating_unit().into());
     let sid = text("ResourceSid").unwrap_or_default();
     let resource = match text("ResourceType").unwrap_or_default() {
         "task" => format!("{ws}/Tasks/{sid}"),

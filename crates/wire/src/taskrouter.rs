@@ -5,24 +5,21 @@ use crate::error::ApiError;
 use crate::form::{NAME_CHARS_MAX, Params, bad, quoted};
 use base::*;
 use engine::routing::command::*;
+pub use engine::routing::limits::{
+    CAPACITY_MAX, PRIORITY_MAX, RESERVATION_TIMEOUT_MAX, RESERVED_WORKERS_MAX, TASK_TIMEOUT_MAX,
+};
 use engine::routing::model::*;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Most seconds a task may wait (reference: TaskRouter limits).
-pub const TASK_TIMEOUT_S_MAX: u64 = 1_209_600;
+pub const TASK_TIMEOUT_S_MAX: u64 = TASK_TIMEOUT_MAX.as_secs();
 /// Seconds a task waits when nothing is said.
 pub const TASK_TIMEOUT_S_DEFAULT: u64 = 86_400;
 /// Most seconds of a reservation timeout.
-pub const RESERVATION_TIMEOUT_S_MAX: u64 = 86_400;
+pub const RESERVATION_TIMEOUT_S_MAX: u64 = RESERVATION_TIMEOUT_MAX.as_secs();
 /// Seconds of a reservation timeout when nothing is said.
 pub const RESERVATION_TIMEOUT_S_DEFAULT: u64 = 120;
-/// Highest priority.
-pub const PRIORITY_MAX: u32 = 2_147_483_647;
-/// Most workers that one task may be offered to at once.
-pub const RESERVED_WORKERS_MAX: u32 = 50;
-/// Most tasks at once on one channel of a worker.
-pub const CAPACITY_MAX: u32 = 100_000;
 
 const ORDERS: &[(&str, QueueOrder)] = &[("FIFO", QueueOrder::Fifo), ("LIFO", QueueOrder::Lifo)];
 

@@ -67,7 +67,7 @@ pub fn create(params: &Params, names: &Names, task: Option<TaskSid>) -> Result<C
         to,
         attributes,
         mode: params.one_of(names.mode, MODES)?.unwrap_or(TransferMode::Warm),
-        priority: params.number32(names.priority, 0, crate::taskrouter::PRIORITY_MAX)?,
+        priority: params.number32(names.priority, 0, engine::routing::limits::PRIORITY_MAX)?,
     })
 }
 

@@ -73,7 +73,7 @@ describe('voice', () => {
   // covers: POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Recordings/{Sid}.json
   // covers: GET /2010-04-01/Accounts/{AccountSid}/Recordings/{Sid}.json, DELETE /2010-04-01/Accounts/{AccountSid}/Recordings/{Sid}.json
   it('recordings', async () => {
-    const twiml = '<Response><Pause length="60"/></Response>';
+    const twiml = '<Response><Say loop="0">Nobody is here to talk to you.</Say></Response>';
     const made = await client.calls.create({ from, to, twiml, record: true, recordingChannels: 'dual' });
     const call = client.calls(made.sid);
     await until('it is answered', async () => (await call.fetch()).status === 'in-progress');
@@ -82,12 +82,30 @@ describe('voice', () => {
     await pause(1000);
     assert.equal((await call.recordings('Twilio.CURRENT').update({ status: 'paused' })).status, 'paused');
     await call.update({ status: 'completed' });
-    const done = async () => (await call.recordings.list()).every((r) => ['completed', 'absent'].includes(r.status));
+    const done = async () => (await call.recordings.list()).every((r) => r.status === 'completed');
     await until('the files are there', done);
     const sources = (await call.recordings.list()).map((recording) => recording.source).sort();
     assert.deepEqual(sources, ['OutboundAPI', 'StartCallRecordingAPI']);
     assert.equal(await client.recordings(own.sid).remove(), true);
     await refused(client.recordings(own.sid).fetch(), 404, 20404);
     await refused(call.recordings.create(), 400, 21220);
+  });
+
+  // A call's own recording is trimmed unless it says otherwise: of a call in which nobody says anything nothing is left.
+  it('a recording of silence is absent, or as long as the call when it is not trimmed', async () => {
+    const twiml = '<Response><Pause length="60"/></Response>';
+    for (const [trim, status, code] of [[undefined, 'absent', 16101], ['do-not-trim', 'completed', null]]) {
+      const made = await client.calls.create({ from, to, twiml, record: true, trim });
+      const call = client.calls(made.sid);
+      await until('it is answered', async () => (await call.fetch()).status === 'in-progress');
+      await pause(1200);
+      await call.update({ status: 'completed' });
+      const [recording] = await until('it is over', async () => {
+        const all = await call.recordings.list();
+        return all.length && !['in-progress', 'processing'].includes(all[0].status) && all;
+      });
+      assert.deepEqual([recording.status, recording.errorCode], [status, code]);
+      assert.equal(Number(recording.duration) >= 1, status === 'completed');
+    }
   });
 });

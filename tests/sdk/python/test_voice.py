@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -259,10 +259,28 @@ def test_notifications_and_events(client, phone):
     call = client.calls(made.sid)
     one = until("the failure is told", lambda: call.notifications.list(log=0))[0]
     assert (one.error_code, one.log, one.call_sid) == ("11205", "0", made.sid)
+    assert (one.request_url, one.request_method) == ("http://127.0.0.1:9/nowhere", "POST")
     whole = client.notifications(one.sid).fetch()
     assert "LogLevel=ERROR" in whole.message_text
+    assert (whole.request_url, whole.request_method) == (one.request_url, one.request_method)
     assert call.notifications(one.sid).fetch().response_body == ""
     assert call.notifications.list(log=1) == [] and call.notifications.list(message_date_before="2020-01-01") == []
     assert one.sid in [n.sid for n in client.notifications.list(message_date_after="2020-01-01", limit=50)]
     assert [e.request["url"] for e in call.events.list()] == ["http://127.0.0.1:9/nowhere"]
     refused(404, 20404, lambda: client.notifications("NO" + "0" * 32).fetch())
+    unknown = client.calls("CA" + "0" * 32)
+    refused(404, 20404, lambda: unknown.notifications(one.sid).fetch())
+    # Of a page that is refused this SDK says the whole body, without status and code.
+    for ask in (unknown.notifications.list, unknown.events.list):
+        with pytest.raises(TwilioException, match='"code":20404.*"status":404'):
+            ask()
+
+
+def test_a_notification_of_a_wrong_document_names_its_request(client, phone):
+    """The fallback stands in for the first document, and is not one either."""
+    made = client.calls.create(
+        to=PHONE, from_=OURS, url="http://127.0.0.1:9/first", method="GET", fallback_url="http://127.0.0.1:9/spare", fallback_method="GET"
+    )
+    call = client.calls(made.sid)
+    told = until("the failure is told", lambda: call.notifications.list(log=0))
+    assert {(n.request_url, n.request_method) for n in told} == {("http://127.0.0.1:9/first", "GET")}

@@ -77,7 +77,7 @@ impl Switchboard {
             None => Vec::new(),
         };
         parameters.push(pair("ConferenceSid", sid));
-        self.fetches.insert(fetch, (call, FetchUse::Announcement(sid)));
+        self.fetches.insert(fetch, (call, FetchUse::Announcement(sid), webhook.clone()));
         self.out.push(Effect::Fetch { fetch, call, webhook, fallback: None, parameters });
     }
 

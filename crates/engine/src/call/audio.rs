@@ -2,6 +2,7 @@
 
 use super::conference::Seat;
 use super::port::*;
+use super::shape::DialingSound;
 use super::state::*;
 use super::switchboard::Switchboard;
 use base::*;
@@ -219,9 +220,17 @@ impl Switchboard {
                 _ => nothing,
             },
             Doing::Agent(agent) if agent.dialing.is_some() => self.ringback(None),
-            Doing::Agent(_) if call.talk.and_then(|r| self.talks.get(&r)).is_some_and(|t| t.is_dialing()) => {
-                self.ringback(None)
-            }
+            Doing::Agent(_) => match call.talk.and_then(|r| self.talks.get(&r)).filter(|t| t.is_dialing()) {
+                Some(talk) => match self.hears_dialing(talk) {
+                    DialingSound::Ringback => self.ringback(None),
+                    DialingSound::Leg(leg) => (Route::Bridge(leg.0), None),
+                    DialingSound::Wait(WaitPlan::Silence) => nothing,
+                    DialingSound::Wait(WaitPlan::Url(_)) if call.side.is_some() => nothing,
+                    // After a document that has ended, or could not be had, too.
+                    DialingSound::Wait(WaitPlan::Music | WaitPlan::Url(_)) => music,
+                },
+                None => nothing,
+            },
             _ => nothing,
         }
     }

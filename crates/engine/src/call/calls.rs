@@ -230,8 +230,8 @@ impl Switchboard {
             if let Some(parent) = parent {
                 self.progress(parent, Progress::Ringing);
             }
-            self.far_end_rings(sid);
         }
+        self.far_end_rings(sid);
     }
 
     fn answered(&mut self, sid: CallSid) {

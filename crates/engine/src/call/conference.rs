@@ -4,14 +4,14 @@ use super::announcement::Announcement;
 use super::parameters::{Parameters, pair};
 use super::port::*;
 use super::state::*;
-use super::switchboard::Switchboard;
+use super::switchboard::{CallEnd, Switchboard};
 use base::*;
 use media::control::{Command, MixerId, Prompt, Turns};
 use serde_json::json;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Most legs in one conference.
-pub(super) const SEATS_MAX: usize = 250;
+pub(super) const SEATS_MAX: usize = crate::routing::command::PARTICIPANTS_MAX;
 
 #[derive(Debug)]
 pub(super) struct Conference {
@@ -32,6 +32,8 @@ pub(super) struct Conference {
     pub recording: Option<RecordingSid>,
     pub sequence: u32,
     pub seats_max: usize,
+    /// Who is in it, as the task's Sync map was told last.
+    pub shown: BTreeMap<CallSid, TaskParticipant>,
 }
 
 /// What the first participant says about the conference that is made for them.
@@ -252,7 +254,6 @@ impl Switchboard {
             seat.since = now;
         }
         seat.changed = now;
-        let beep = seat.beep_on_enter && conference.started;
         let name = conference.record.friendly_name.clone();
         conference.seats.push(seat.clone());
         let starts =
@@ -261,9 +262,6 @@ impl Switchboard {
             call.join = Join::Conference(sid);
         }
         self.note(call, "bridge", format!("joins conference {name}"), json!({"conference_sid": sid}));
-        if beep {
-            self.beep(sid, call);
-        }
         self.conference_event(sid, "join", "participant-join", Some(&seat), Vec::new());
         if starts {
             self.start_conference(sid);
@@ -274,6 +272,10 @@ impl Switchboard {
         }
         self.seats_changed(sid);
         self.dirty_partners(call);
+        // Whoever waited alone hears it too.
+        if seat.beep_on_enter && self.conferences.get(&sid).is_some_and(|c| c.started) {
+            self.beep(sid, call);
+        }
     }
 
     /// Somebody who was called to a conference has answered.
@@ -328,6 +330,7 @@ impl Switchboard {
             recording: None,
             sequence: 0,
             seats_max,
+            shown: BTreeMap::new(),
         };
         self.conferences.insert(sid, room);
         sid
@@ -435,6 +438,7 @@ impl Switchboard {
         more.extend([pair("ReasonConferenceEnded", reason), pair("Reason", text)]);
         self.conference_event(sid, "end", "conference-end", None, more);
         let Some(mut conference) = self.conferences.remove(&sid) else { return Vec::new() };
+        self.show_left(std::mem::take(&mut conference.shown).into_values());
         self.conference_names.remove(&conference.record.friendly_name);
         self.done_mixers.extend(conference.mixer);
         self.source_gone(|record| record.conference == Some(sid));
@@ -453,8 +457,9 @@ impl Switchboard {
     pub(super) fn released(&mut self, sid: CallSid) {
         let Some(call) = self.calls.get_mut(&sid) else { return };
         match &mut call.doing {
-            Doing::Conference { action } => {
+            Doing::Conference { action, .. } => {
                 let action = action.take();
+                self.leave_task(sid, CallEnd::Left);
                 self.finish_verb(sid, action, vec![pair("DialCallStatus", "answered")]);
             }
             Doing::Queue(_) => self.finish_enqueue(sid, "bridged"),

@@ -38,8 +38,9 @@ impl Switchboard {
             Doing::Program | Doing::Supervisor(_) => self.part(sid, leave),
             Doing::Dial(dial) => self.cut_dial(sid, *dial, leave),
             Doing::DialQueue(dial) => self.cut_dial_queue(sid, *dial, leave),
-            Doing::Conference { action } => {
+            Doing::Conference { action, .. } => {
                 self.part(sid, leave);
+                self.leave_task(sid, cause);
                 self.request_and_ignore(sid, action, vec![pair("DialCallStatus", "answered")]);
             }
             Doing::Queue(mut waiting) => {
@@ -73,7 +74,11 @@ impl Switchboard {
             Doing::Agent(agent) => self.cut_agent(sid, agent, close, leave),
             Doing::Customer => {
                 self.part(sid, leave);
-                self.customer_lost(sid, status);
+                let sip = match close {
+                    Some(Close::Gone(_, sip)) => sip,
+                    _ => None,
+                };
+                self.customer_lost(sid, status, sip);
             }
             Doing::Participant(conference) => {
                 self.part(sid, leave);

@@ -427,7 +427,7 @@ impl Switchboard {
             }
         }
         if let Some(call) = self.calls.get_mut(&sid) {
-            call.doing = Doing::Conference { action: action.clone() };
+            call.doing = Doing::Conference { action: action.clone(), accepts: None };
         }
         let recorded = self.recording_callback(sid, room.recording_status.as_ref());
         let record = room.record.then_some(NewRecording {
@@ -437,10 +437,39 @@ impl Switchboard {
             callback: recorded,
         });
         let wanted = ConferencePlan { seats_max: room.max_participants as usize, callback, record };
-        match self.join_conference(&room.name, seat, wanted) {
-            Ok(_) => {}
+        match room.routing.clone() {
+            Some(twiml::ConferenceRouting::Reservation { reservation, post_work_activity }) => {
+                let accepts = Accepts {
+                    reservation,
+                    post_work: post_work_activity,
+                    room: room.name.clone(),
+                    seat,
+                    plan: wanted,
+                };
+                self.accept_for_conference(sid, action, accepts);
+            }
+            Some(twiml::ConferenceRouting::Task { workflow, task }) => {
+                if self.enter_conference(sid, &room.name, seat, wanted, action) {
+                    self.create_conference_task(sid, workflow, task);
+                }
+            }
+            None => drop(self.enter_conference(sid, &room.name, seat, wanted, action)),
+        }
+    }
+
+    /// Somebody whose document says so comes into a conference. False if they may not.
+    pub(super) fn enter_conference(
+        &mut self,
+        sid: CallSid,
+        room: &str,
+        seat: Seat,
+        plan: ConferencePlan,
+        action: Option<Webhook>,
+    ) -> bool {
+        match self.join_conference(room, seat, plan) {
+            Ok(_) => return true,
             Err(NotAdmitted::Full) => {
-                self.notify_error(sid, 16020, format!("conference {} is full", room.name));
+                self.notify_error(sid, 16020, format!("conference {room} is full"));
                 self.finish_verb(sid, action, vec![pair("DialCallStatus", "failed")]);
             }
             Err(NotAdmitted::LabelInUse) => {
@@ -448,6 +477,7 @@ impl Switchboard {
                 self.finish_verb(sid, None, Vec::new());
             }
         }
+        false
     }
 
     fn dial_queue(
@@ -491,6 +521,9 @@ impl Switchboard {
     pub(super) fn dial_queue_timed_out(&mut self, sid: CallSid) {
         match self.calls.get(&sid).map(|c| &c.doing) {
             Some(Doing::DialQueue(dial)) if dial.partner.is_none() => self.dial_queue_over(sid),
+            Some(Doing::Conference { accepts: Some(_), .. }) => {
+                self.not_accepted(sid, "the caller of this reservation did not come");
+            }
             _ => {}
         }
     }

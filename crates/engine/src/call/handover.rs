@@ -2,9 +2,10 @@
 //! (at once, or when they like), and whoever takes the task joins the same conference.
 
 use super::conference::{ConferencePlan, Leave, Seat};
+use super::shape::Shape;
 use super::state::*;
 use super::switchboard::Switchboard;
-use super::talk::{Shape, Stage, Talk};
+use super::talk::{Stage, Talk};
 use crate::routing::command::{ConferenceInstruction, VoiceReport};
 use crate::routing::effect::Offer;
 use base::*;

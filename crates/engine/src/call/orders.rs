@@ -3,10 +3,11 @@
 use super::conference::Leave;
 use super::dial::CLIENT;
 use super::port::*;
+use super::shape::Shape;
 use super::state::*;
 use super::switchboard::{Asked, CallEnd, Switchboard};
-use super::talk::{Shape, Stage, Talk};
-use crate::routing::command::{Command, RedirectInstruction, VoiceReport};
+use super::talk::{Stage, Talk};
+use crate::routing::command::{Command, PostWork, RedirectInstruction, VoiceReport};
 use crate::routing::effect::{Offer, VoiceOrder};
 use crate::routing::model::ReservationStatus;
 use base::*;
@@ -38,7 +39,7 @@ impl Switchboard {
                 self.begin_offer(offer, Shape::Bridge(instruction), to, from);
             }
             VoiceOrder::Call { offer, instruction } => {
-                let (to, from) = (instruction.to.clone(), instruction.from.clone());
+                let (to, from) = (instruction.to.clone().map(as_client), instruction.from.clone());
                 if !self.talks.contains_key(&offer.reservation) {
                     self.ring(offer, Shape::Document(instruction), to, from);
                 }
@@ -159,11 +160,7 @@ impl Switchboard {
     /// other phone stops, and a `<Dial><Queue>` that asked for it may have its caller.
     fn accepted(&mut self, offer: Offer) {
         let (reservation, task) = (offer.reservation, offer.task);
-        let asker = self.calls.values().find(|c| match &c.doing {
-            Doing::DialQueue(dial) => dial.reservation == Some(reservation) && dial.partner.is_none(),
-            _ => false,
-        });
-        let asker = asker.map(|c| c.record.sid);
+        let asker = self.calls.values().find(|c| c.asks_for(reservation)).map(|c| c.record.sid);
         if self.talks.get(&reservation).is_some_and(|t| t.stage == Stage::Ringing) {
             match asker.is_none() && self.rings_a_browser(reservation) {
                 true => return self.take(reservation),
@@ -171,6 +168,9 @@ impl Switchboard {
             }
         }
         let Some(asker) = asker else { return };
+        if matches!(self.calls.get(&asker).map(|c| &c.doing), Some(Doing::Conference { .. })) {
+            return self.enter_accepted(offer, asker);
+        }
         let Some(member) = self.caller_of(task) else {
             self.notify_error(asker, 14217, "the caller of this reservation does not wait");
             return self.dial_queue_over(asker);
@@ -204,6 +204,7 @@ impl Switchboard {
             Some(Doing::DialQueue(dial)) => dial.post_work,
             _ => None,
         };
+        let post_work = post_work.map(|activity| PostWork { activity, code: 14218 });
         let request = RoutingRequestId(self.fresh());
         let talk = Talk {
             offer: Offer { call: Some(member), park: None, ..offer },
@@ -223,7 +224,7 @@ impl Switchboard {
     /// A `<Dial><Queue reservationSid>`: the reservation is accepted first, the caller follows with the order that
     /// says so.
     pub(super) fn accept_for_dial(&mut self, call: CallSid, reservation: ReservationSid) {
-        let links = self.calls.values().filter_map(|c| c.waiting()?.task);
+        let links = self.calls.values().filter_map(|c| c.waiting().and_then(|w| w.task).or(c.owes));
         let workspaces: BTreeSet<_> = links.map(|link| link.workspace).collect();
         self.accept_in(call, reservation, workspaces.into_iter().collect());
     }
@@ -231,8 +232,7 @@ impl Switchboard {
     /// Only its workspace knows the reservation. Those whose callers wait are asked one after the other.
     fn accept_in(&mut self, call: CallSid, reservation: ReservationSid, mut rest: VecDeque<WorkspaceSid>) {
         let Some(workspace) = rest.pop_front() else {
-            self.notify_error(call, 14217, "no caller waits for this reservation");
-            return self.dial_queue_over(call);
+            return self.not_accepted(call, "no caller waits for this reservation");
         };
         let command = Command::UpdateReservation {
             sid: reservation,
@@ -262,6 +262,11 @@ impl Switchboard {
                 self.report(workspace, VoiceReport::CallEnded { task, cause });
             }
             (Asked::Task { call, .. }, outcome) => self.task_made(request, call, outcome),
+            (Asked::ConferenceTask(call), outcome) => self.conference_task_made(call, outcome),
+            (Asked::ConferenceTaskLeft(call), Err(refusal)) => {
+                self.notify_error(call, 14235, refusal.message)
+            }
+            (Asked::ConferenceTaskLeft(_), Ok(_)) => {}
             (Asked::OutboundTask { agent, to }, outcome) => self.outbound_task_made(agent, to, outcome),
             (Asked::Connected(reservation), Err(refusal)) => {
                 let lost = self.talks.get(&reservation).is_some_and(|t| t.stage == Stage::Live(request));
@@ -276,15 +281,11 @@ impl Switchboard {
             (Asked::Feature(agent), Err(refusal)) => self.feature_refused(agent, &refusal.message),
             (Asked::Feature(agent), Ok(_)) => self.feature_accepted(agent),
             (Asked::Accept { call, reservation, rest }, Err(refusal)) => {
-                let waits = self.calls.get(&call).is_some_and(|c| match &c.doing {
-                    Doing::DialQueue(dial) => dial.reservation == Some(reservation) && dial.partner.is_none(),
-                    _ => false,
-                });
+                let waits = self.calls.get(&call).is_some_and(|c| c.asks_for(reservation));
                 if waits && refusal.code == NOT_FOUND {
                     self.accept_in(call, reservation, rest);
                 } else if waits {
-                    self.notify_error(call, 14217, "the reservation could not be accepted");
-                    self.dial_queue_over(call);
+                    self.not_accepted(call, "the reservation could not be accepted");
                 }
             }
             // The order that says so brings the caller.
@@ -497,4 +498,11 @@ impl Switchboard {
             _ => {}
         }
     }
+}
+
+/// A bare name is a browser's (reference: TaskRouter §5.5, `call`).
+fn as_client(to: String) -> String {
+    let is_name = to.chars().next().is_some_and(|first| first.is_ascii_alphabetic())
+        && to.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    if is_name { format!("client:{to}") } else { to }
 }

@@ -566,6 +566,35 @@ pub struct ConferenceRecord {
     pub updated: Timestamp,
 }
 
+/// Somebody in the conference of a task, as the Sync map `{TaskSid}.CS` shows them (reference: TaskRouter §8.5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskParticipant {
+    pub workspace: WorkspaceSid,
+    pub task: TaskSid,
+    pub conference: ConferenceSid,
+    pub call: CallSid,
+    pub participant_type: ParticipantType,
+    pub worker: Option<WorkerSid>,
+    /// The agent's own, or the one that a supervisor listens to.
+    pub reservation: Option<ReservationSid>,
+    /// `joined`, else `left`.
+    pub joined: bool,
+    pub hold: bool,
+    pub muted: bool,
+    pub at: Timestamp,
+}
+
+/// What somebody is in the conference of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParticipantType {
+    Worker,
+    Customer,
+    Supervisor,
+    /// Anybody else.
+    Unknown,
+}
+
 /// One line of a call's story.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimelineEntry {
@@ -616,7 +645,8 @@ pub enum Effect {
         error: bool,
         code: u32,
         message: String,
-        url: Option<String>,
+        /// The document that it is about: what was asked, and how.
+        request: Option<Webhook>,
     },
     Respond {
         request: RequestId,
@@ -637,6 +667,8 @@ pub enum Record {
     Call(Box<CallRecord>),
     Conference(ConferenceRecord),
     Recording(Box<RecordingRecord>),
+    /// Somebody in the conference of a task, as they are now.
+    TaskParticipant(Box<TaskParticipant>),
     /// A queue made on demand by `<Enqueue>`.
     Queue(QueueSettings),
     Timeline(TimelineEntry),

@@ -68,11 +68,15 @@ impl Switchboard {
                 && purpose == FetchUse::Side
             {
                 waiting.wait = WaitPlan::Music;
+                self.about = Some(webhook);
                 self.notify_warning(sid, 12400, "the wait document is asked for too often: music instead");
+                self.about = None;
                 self.drop_side(sid);
                 return;
             }
+            self.about = Some(webhook);
             self.notify_error(sid, 12400, "too many documents within a minute");
+            self.about = None;
             return match purpose {
                 FetchUse::Main | FetchUse::Fallback => self.apologise(sid),
                 FetchUse::Side | FetchUse::Announcement(_) => self.side_failed(sid),
@@ -96,7 +100,7 @@ impl Switchboard {
         if let Some(call) = self.calls.get_mut(&sid) {
             call.step = Step::Fetching(fetch);
         }
-        self.fetches.insert(fetch, (sid, purpose));
+        self.fetches.insert(fetch, (sid, purpose, webhook.clone()));
         self.arm(Timer::Step(sid), FETCH_GUARD);
         self.note(
             sid,
@@ -118,7 +122,23 @@ impl Switchboard {
     }
 
     pub(super) fn on_fetched(&mut self, fetch: FetchId, outcome: Result<Document, FetchError>) {
-        let Some((sid, purpose)) = self.fetches.remove(&fetch) else { return };
+        let Some((sid, purpose, asked)) = self.fetches.remove(&fetch) else { return };
+        // A fallback may have stood in for it.
+        let fallback = self.calls.get(&sid).and_then(|call| call.fallback.clone());
+        let came_from = outcome.as_ref().ok().map(|document| &document.url);
+        let stood_in = fallback.filter(|f| Some(&f.url) == came_from && f.url != asked.url);
+        self.about = Some(stood_in.unwrap_or(asked));
+        self.read_outcome(sid, purpose, fetch, outcome);
+        self.about = None;
+    }
+
+    fn read_outcome(
+        &mut self,
+        sid: CallSid,
+        purpose: FetchUse,
+        fetch: FetchId,
+        outcome: Result<Document, FetchError>,
+    ) {
         if let FetchUse::Announcement(conference) = purpose {
             return self.announcement_fetched(sid, conference, fetch, outcome);
         }
@@ -226,7 +246,8 @@ impl Switchboard {
                     "runs a document",
                     json!({"url": base, "verbs": parsed.document.verbs.len()}),
                 );
-                Ok(Frame { document: Arc::new(parsed.document), base, next: 0 })
+                let (document, asked) = (Arc::new(parsed.document), self.about.clone());
+                Ok(Frame { document, base, asked, next: 0 })
             }
             Err(error) => {
                 self.notify_error(sid, error.code, error.to_string());
@@ -556,6 +577,8 @@ impl Switchboard {
         self.drop_side(sid);
         match purpose {
             Purpose::QueueWait => self.finish_enqueue(sid, "error"),
+            // They wait for somebody who is being called, and hear music instead.
+            Purpose::ConferenceWait if self.calls.get(&sid).is_some_and(|c| c.join == Join::Nobody) => {}
             Purpose::ConferenceWait => {
                 self.leave_conference(sid, super::conference::Leave::Updated);
                 self.released(sid);

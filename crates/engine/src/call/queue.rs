@@ -130,16 +130,29 @@ impl Switchboard {
         workflow: WorkflowSid,
         task: twiml::EnqueueTask,
     ) -> Option<RoutingRequestId> {
+        let new = self.new_task(sid, workflow, task, 14221)?;
+        let asked = Asked::Task { call: sid, abandoned: None };
+        Some(self.ask_routing(asked, RoutingTargetRef::WorkflowOf(workflow), Command::CreateTask(new)))
+    }
+
+    /// A task for this call. `None` (with `code`) where its attributes are none.
+    pub(super) fn new_task(
+        &mut self,
+        sid: CallSid,
+        workflow: WorkflowSid,
+        task: twiml::EnqueueTask,
+        code: u32,
+    ) -> Option<NewTask> {
         let mut attributes = self.task_attributes(self.calls.get(&sid)?);
         if let Some(text) = task.attributes.filter(|t| !t.trim().is_empty()) {
             let Ok(own) = serde_json::from_str::<Map<String, Value>>(&text) else {
-                self.notify_error(sid, 14221, "the body of Task must be a JSON object");
+                self.notify_error(sid, code, "the body of Task must be a JSON object");
                 return None;
             };
             // The application's keys win, but a task cannot claim another call.
             attributes.extend(own.into_iter().filter(|(key, _)| key != "call_sid" && key != "account_sid"));
         }
-        let new = NewTask {
+        Some(NewTask {
             workflow: Some(workflow),
             attributes: Attributes::from_map(attributes),
             priority: task.priority.unwrap_or(0).clamp(0, i64::from(u32::MAX)) as u32,
@@ -149,9 +162,7 @@ impl Switchboard {
             routing_target: None,
             ignore_capacity: None,
             queue: None,
-        };
-        let asked = Asked::Task { call: sid, abandoned: None };
-        Some(self.ask_routing(asked, RoutingTargetRef::WorkflowOf(workflow), Command::CreateTask(new)))
+        })
     }
 
     /// The task of a waiting call was made, or refused.

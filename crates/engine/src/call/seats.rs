@@ -2,9 +2,9 @@
 
 use super::conference::{ConferencePlan, Seat};
 use super::port::*;
+use super::shape::Shape;
 use super::state::*;
 use super::switchboard::{Asked, Switchboard};
-use super::talk::Shape;
 use crate::routing::command::{Command, TaskChange};
 use base::*;
 use serde_json::{Map, Value, json};

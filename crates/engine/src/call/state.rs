@@ -1,5 +1,6 @@
 //! What is known of one live call. Every state is a variant here; what a leg hears follows from it (`audio`).
 
+use super::conference::{ConferencePlan, Seat};
 use super::port::*;
 use super::recording::RecordStep;
 use super::supervise::Supervisor;
@@ -90,6 +91,8 @@ pub(super) struct Frame {
     pub document: Arc<twiml::Document>,
     /// Where it came from; `None` for one that was given inline.
     pub base: Option<String>,
+    /// What was asked to get it.
+    pub asked: Option<Webhook>,
     pub next: usize,
 }
 
@@ -151,9 +154,10 @@ pub(super) enum Doing {
     Program,
     Dial(Box<Dial>),
     DialQueue(Box<DialQueue>),
-    /// In a conference by `<Dial><Conference>`.
+    /// In a conference by `<Dial><Conference>`, or on the way there: a reservation is accepted first.
     Conference {
         action: Option<Webhook>,
+        accepts: Option<Box<Accepts>>,
     },
     Queue(Box<Waiting>),
     /// Dialled by another call; `screen` runs before the two are connected.
@@ -167,6 +171,16 @@ pub(super) enum Doing {
     Customer,
     /// Called to this conference over the API; it has no document.
     Participant(ConferenceSid),
+}
+
+/// What a `<Conference reservationSid>` waits for, and where it leads.
+#[derive(Debug, Clone)]
+pub(super) struct Accepts {
+    pub reservation: ReservationSid,
+    pub post_work: Option<ActivitySid>,
+    pub room: String,
+    pub seat: Seat,
+    pub plan: ConferencePlan,
 }
 
 /// A running `<Dial>` of numbers and SIP addresses.
@@ -328,6 +342,15 @@ impl Call {
         self.stage == Stage::Up
     }
 
+    /// Its document wants to accept this reservation, and nothing came of it yet.
+    pub fn asks_for(&self, reservation: ReservationSid) -> bool {
+        match &self.doing {
+            Doing::DialQueue(dial) => dial.reservation == Some(reservation) && dial.partner.is_none(),
+            Doing::Conference { accepts: Some(accepts), .. } => accepts.reservation == reservation,
+            _ => false,
+        }
+    }
+
     /// An inbound call that nobody has answered.
     pub fn is_incoming(&self) -> bool {
         matches!(self.stage, Stage::Incoming(_) | Stage::Answering)
@@ -363,13 +386,17 @@ impl Call {
         }
     }
 
-    /// The URL that a relative one in the running document is relative to.
-    pub fn base(&self) -> Option<&str> {
-        let frame = match &self.side {
+    /// The document that runs, its own or the one beside it.
+    pub fn running(&self) -> Option<&Frame> {
+        match &self.side {
             Some(side) => side.frame.as_ref(),
             None => self.main.as_ref(),
-        };
-        frame.and_then(|f| f.base.as_deref())
+        }
+    }
+
+    /// The URL that a relative one in the running document is relative to.
+    pub fn base(&self) -> Option<&str> {
+        self.running().and_then(|f| f.base.as_deref())
     }
 }
 

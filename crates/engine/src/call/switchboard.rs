@@ -55,7 +55,9 @@ pub struct Switchboard {
     pub(super) talks: BTreeMap<ReservationSid, Talk>,
     /// The reservation for which an agent asked to be rung just now: they have said yes already.
     pub(super) asked_for: Option<ReservationSid>,
-    pub(super) fetches: BTreeMap<FetchId, (CallSid, FetchUse)>,
+    pub(super) fetches: BTreeMap<FetchId, (CallSid, FetchUse, Webhook)>,
+    /// The request for a document that is being looked at, which notifications are about.
+    pub(super) about: Option<Webhook>,
     pub(super) asked: BTreeMap<RoutingRequestId, Asked>,
     /// Recordings under way.
     pub(super) tapes: BTreeMap<RecordingSid, Tape>,
@@ -96,6 +98,10 @@ pub(super) enum Asked {
         /// Workspaces to be asked after one that does not know it.
         rest: VecDeque<WorkspaceSid>,
     },
+    /// A task for a call in `<Conference workflowSid>`.
+    ConferenceTask(CallSid),
+    /// That the task of a call that was in a conference is over.
+    ConferenceTaskLeft(CallSid),
     /// Attributes for a task. Whatever is answered, nothing follows from it.
     Attributes,
 }
@@ -152,6 +158,7 @@ impl Switchboard {
             talks: BTreeMap::new(),
             asked_for: None,
             fetches: BTreeMap::new(),
+            about: None,
             asked: BTreeMap::new(),
             tapes: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -212,6 +219,7 @@ impl Switchboard {
             let Some(call) = self.ready.pop_front() else { break };
             self.advance(call);
         }
+        self.show_participants();
         self.sync_audio();
     }
 
@@ -334,10 +342,11 @@ impl Switchboard {
     }
 
     fn notify(&mut self, call: CallSid, error: bool, code: u32, message: String) {
-        let url = self.calls.get(&call).and_then(|c| c.base().map(str::to_owned));
+        let running = || self.calls.get(&call).and_then(|c| c.running()?.asked.clone());
+        let request = self.about.clone().or_else(running);
         let data = json!({"code": code, "level": if error { "error" } else { "warning" }});
         self.note(call, "twiml", message.clone(), data);
-        self.out.push(Effect::Notify { call, error, code, message, url });
+        self.out.push(Effect::Notify { call, error, code, message, request });
     }
 
     /// Writes the call's record as it is now.

@@ -3,9 +3,10 @@
 use super::calls::{Close, Outgoing};
 use super::conference::{ConferenceCallback, ConferencePlan, Ender, Leave, Seat};
 use super::port::*;
+use super::shape::*;
 use super::state::*;
 use super::switchboard::{Asked, CallEnd, Switchboard, Timer};
-use crate::routing::command::{CallInstruction, ConferenceInstruction, DequeueInstruction, VoiceReport};
+use crate::routing::command::{CallInstruction, ConferenceInstruction, PostWork, VoiceReport};
 use crate::routing::effect::Offer;
 use base::*;
 use serde_json::{Map, Value, json};
@@ -26,7 +27,7 @@ pub(super) struct Talk {
     pub stage: Stage,
     pub agent: Option<CallSid>,
     pub customer: Option<CallSid>,
-    pub post_work: Option<ActivitySid>,
+    pub post_work: Option<PostWork>,
     /// Since when the caller is parked, while they are.
     pub parked: Option<Now>,
     /// The task is being transferred to somebody else: the caller is on hold in the conference, with the agent or,
@@ -34,19 +35,6 @@ pub(super) struct Talk {
     pub handing_over: bool,
     /// It took the caller over in the conference they were in.
     pub transferred: bool,
-}
-
-/// How agent and caller are joined.
-#[derive(Debug, Clone)]
-pub(super) enum Shape {
-    /// In the conference named by the task.
-    Conference(Box<ConferenceInstruction>),
-    /// In a bridge, as `dequeue` asks.
-    Bridge(DequeueInstruction),
-    /// Not by us: the agent's leg runs a document.
-    Document(CallInstruction),
-    /// By the agent's own `<Dial><Queue>`.
-    Dialled,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,37 +62,6 @@ impl Talk {
     }
 }
 
-impl Shape {
-    /// Both leave together, nobody hears a beep: a phone that rings for an offer, and every pick-up.
-    pub fn plain() -> Self {
-        Self::Conference(Box::new(ConferenceInstruction {
-            beep: "false".to_owned(),
-            beep_on_customer_entrance: false,
-            end_conference_on_exit: true,
-            end_conference_on_customer_exit: true,
-            ..ConferenceInstruction::default()
-        }))
-    }
-
-    fn failure_code(&self) -> u32 {
-        match self {
-            Self::Conference(_) => 40145,
-            Self::Bridge(_) => 40133,
-            Self::Document(_) => 40113,
-            Self::Dialled => 14217,
-        }
-    }
-
-    fn no_address_code(&self) -> u32 {
-        match self {
-            Self::Conference(_) => 40137,
-            Self::Bridge(_) => 40131,
-            Self::Document(_) => 40110,
-            Self::Dialled => 14217,
-        }
-    }
-}
-
 impl Switchboard {
     /// The agent's leg that an offer can be connected on at once: up, or dialling us this moment.
     pub(super) fn leg_of(&self, worker: WorkerSid) -> Option<CallSid> {
@@ -128,7 +85,8 @@ impl Switchboard {
             return self.report_failed(&offer, shape.no_address_code(), "the worker has no contact_uri");
         };
         let Some((to, destination, mut headers)) = self.resolve(&to) else {
-            return self.report_failed(&offer, shape.failure_code(), "the worker's address cannot be called");
+            let reason = "the worker's address cannot be called";
+            return self.report_undialled(&offer, shape.failure_code(), Some(NOT_A_NUMBER), reason);
         };
         if let Destination::Client(_) = &destination {
             let own =
@@ -155,21 +113,30 @@ impl Switchboard {
             doing: Doing::Agent(agent),
             timeout,
             callback,
-            credentials: None,
+            credentials: shape.credentials(),
             headers,
             send_digits: None,
         });
         if made.is_none() {
             return self.report_failed(&offer, shape.failure_code(), "too many live calls");
         }
+        if let Some(call) = self.calls.get_mut(&sid) {
+            call.to_record = shape.recording();
+        }
+        if matches!(&shape, Shape::Conference(instruction) if instruction.transcribe) {
+            let message = "no transcription provider is configured: the conversation is not transcribed";
+            self.notify_warning(sid, NOT_TRANSCRIBED, message);
+        }
         if let Some(call) = offer.call {
             let data = json!({"worker_sid": offer.worker, "reservation_sid": reservation, "call_sid": sid});
             self.note(call, "reservation", format!("rings {}", offer.worker_name), data);
         }
         self.arm(Timer::Talk(reservation), timeout + RING_MARGIN);
+        let post_work =
+            |activity: Option<ActivitySid>, code| activity.map(|activity| PostWork { activity, code });
         let post_work = match &shape {
-            Shape::Conference(instruction) => instruction.post_work_activity,
-            Shape::Bridge(instruction) => instruction.post_work_activity,
+            Shape::Conference(instruction) => post_work(instruction.post_work_activity, 40139),
+            Shape::Bridge(instruction) => post_work(instruction.post_work_activity, 40130),
             Shape::Document(_) | Shape::Dialled => None,
         };
         let customer = offer.call;
@@ -192,16 +159,12 @@ impl Switchboard {
             let webhook = Webhook { url: url.clone()?, method };
             Some(CallbackPlan { webhook, events: events.to_vec(), extra })
         };
-        let method = |name: &Option<String>| match name {
-            Some(name) if name.eq_ignore_ascii_case("GET") => Method::Get,
-            _ => Method::Post,
-        };
         let customer = offer.call.map(|c| super::parameters::pair("taskCallSid", c));
         match shape {
             Shape::Conference(i) => (
                 plan(
                     &i.status_callback,
-                    method(&i.status_callback_method),
+                    method_of(&i.status_callback_method),
                     &i.status_callback_events,
                     Vec::new(),
                 ),
@@ -225,8 +188,13 @@ impl Switchboard {
     }
 
     pub(super) fn report_failed(&mut self, offer: &Offer, code: u32, reason: &str) {
-        let report = VoiceReport::Failed { reservation: offer.reservation, code, reason: reason.to_owned() };
-        self.report(offer.workspace, report);
+        self.report_undialled(offer, code, None, reason);
+    }
+
+    /// The same, with what was wrong with the number that was dialled.
+    fn report_undialled(&mut self, offer: &Offer, code: u32, dialled: Option<u32>, reason: &str) {
+        let (reservation, reason_text) = (offer.reservation, reason.to_owned());
+        self.report(offer.workspace, VoiceReport::Failed { reservation, code, dialled, reason: reason_text });
         if let Some(call) = offer.call {
             self.note(call, "reservation", format!("could not be offered: {reason}"), json!({"code": code}));
         }
@@ -288,15 +256,42 @@ impl Switchboard {
         let from =
             from.or_else(|| offer.attributes.value().get("from").and_then(Value::as_str).map(str::to_owned));
         let sid = CallSid::generate(&mut self.entropy);
-        if !self.call_customer(sid, &to, from.unwrap_or_default(), offer.timeout) {
-            self.report_failed(&offer, 40145, "the number in outbound_to cannot be called");
+        let timeout = match &talk.shape {
+            Shape::Conference(i) => i.timeout.unwrap_or(offer.timeout),
+            _ => offer.timeout,
+        };
+        let waits = match &talk.shape {
+            Shape::Conference(i) if !i.early_media => Some(wait_of(i)),
+            _ => None,
+        };
+        if !self.call_customer(sid, &to, from.unwrap_or_default(), timeout) {
+            let reason = "the number in outbound_to cannot be called";
+            self.report_undialled(&offer, 40145, Some(NOT_A_NUMBER), reason);
             return self.drop_talk(reservation);
         }
-        if let Some(talk) = self.talks.get_mut(&reservation) {
-            talk.stage = Stage::Dialing;
-            talk.customer = Some(sid);
-        }
+        let Some(talk) = self.talks.get_mut(&reservation) else { return };
+        talk.stage = Stage::Dialing;
+        talk.customer = Some(sid);
+        let agent = talk.agent;
         self.bind(reservation);
+        if let (Some(agent), Some(WaitPlan::Url(webhook))) = (agent, waits) {
+            self.start_side(agent, Purpose::ConferenceWait, webhook, Vec::new());
+        }
+    }
+
+    /// What an agent hears whose far end is being called: what it sends of itself, ringing, or, without early media,
+    /// what one hears who waits for a conference to begin.
+    pub(super) fn hears_dialing(&self, talk: &Talk) -> DialingSound {
+        let customer = talk.customer.and_then(|customer| self.calls.get(&customer));
+        match &talk.shape {
+            Shape::Conference(i) if !i.early_media => DialingSound::Wait(wait_of(i)),
+            _ => match customer {
+                Some(customer) if customer.early_media && !customer.is_up() => {
+                    DialingSound::Leg(customer.leg)
+                }
+                _ => DialingSound::Ringback,
+            },
+        }
     }
 
     /// Calls the far end of an outbound conversation.
@@ -347,11 +342,12 @@ impl Switchboard {
         });
         if let Some(agent) = agent {
             self.progress(agent, Progress::Ringing);
+            self.dirty.insert(agent);
         }
     }
 
     /// The far end of an outbound conversation is gone before it talked to anybody.
-    pub(super) fn customer_lost(&mut self, sid: CallSid, status: CallStatus) {
+    pub(super) fn customer_lost(&mut self, sid: CallSid, status: CallStatus, sip: Option<u16>) {
         let reservation = self.talk_with(|t| t.customer == Some(sid) && t.stage == Stage::Dialing);
         let waiting_agent = self.dialing_agent(sid);
         let agent = reservation.and_then(|r| self.talks.get(&r)).and_then(|t| t.agent).or(waiting_agent);
@@ -360,7 +356,7 @@ impl Switchboard {
             if let Some(call) = self.calls.get_mut(&sid) {
                 call.owes = None;
             }
-            self.report_failed(&talk.offer, 40145, status.as_str());
+            self.report_undialled(&talk.offer, 40145, sip.and_then(dialled_code), status.as_str());
         }
         let Some(agent) = agent else { return };
         if let Some(call) = self.calls.get_mut(&agent) {
@@ -399,6 +395,7 @@ impl Switchboard {
         } else {
             self.free_customer(customer, reservation);
         }
+        self.stop_side(agent, |p| p == Purpose::ConferenceWait);
         // Whoever was left alone in a room leaves it.
         self.part(agent, Leave::Updated);
         if !transferred {
@@ -490,12 +487,14 @@ impl Switchboard {
             Some(Doing::Queue(_)) => self.take_from_line(customer),
             Some(Doing::Customer) | None => {}
             Some(_) => {
-                // Its own offer must survive the cut.
+                // Its own offer must survive the cut, and so must the task of one who waits in a conference.
                 let own = self.talks.remove(&reservation);
+                let owes = self.calls.get_mut(&customer).and_then(|call| call.owes.take());
                 self.cut(customer, Cut::Redirected, None);
                 self.talks.extend(own.map(|talk| (reservation, talk)));
                 if let Some(call) = self.calls.get_mut(&customer) {
                     call.doing = Doing::Customer;
+                    call.owes = owes;
                 }
             }
         }
@@ -512,23 +511,13 @@ impl Switchboard {
     ) -> Option<Map<String, Value>> {
         let room = offer.task.to_string();
         let callback = instruction.conference_status_callback.clone().map(|url| ConferenceCallback {
-            webhook: Webhook {
-                url,
-                method: match &instruction.conference_status_callback_method {
-                    Some(method) if method.eq_ignore_ascii_case("GET") => Method::Get,
-                    _ => Method::Post,
-                },
-            },
+            webhook: Webhook { url, method: method_of(&instruction.conference_status_callback_method) },
             events: if instruction.conference_status_callback_events.is_empty() {
                 vec!["start".to_owned(), "end".to_owned()]
             } else {
                 instruction.conference_status_callback_events.clone()
             },
         });
-        let wait = match &instruction.wait_url {
-            Some(url) if url.is_empty() => WaitPlan::Silence,
-            _ => WaitPlan::Music,
-        };
         if self.is_in_room(customer, offer, &Shape::Conference(Box::new(instruction.clone()))) {
             return self.meet_in_room(reservation, offer, instruction, agent, customer);
         }
@@ -536,7 +525,6 @@ impl Switchboard {
             starts: instruction.start_conference_on_enter,
             ends: instruction.end_conference_on_exit,
             muted: instruction.muted,
-            wait,
             ..Seat::plain(agent).beeps(&instruction.beep)
         };
         let other = Seat {
@@ -544,8 +532,21 @@ impl Switchboard {
             beep_on_enter: instruction.beep_on_customer_entrance,
             ..Seat::plain(customer)
         };
+        let plan = ConferencePlan {
+            seats_max: instruction.max_participants,
+            callback,
+            record: instruction.conference_record.then(|| NewRecording {
+                channels: 1,
+                track: RecordingTrack::Both,
+                trim: instruction.conference_trim,
+                callback: told_of_recording(
+                    &instruction.conference_recording_status_callback,
+                    &instruction.conference_recording_status_callback_method,
+                ),
+            }),
+        };
         let joined = self
-            .join_conference(&room, seat, ConferencePlan::told(callback))
+            .join_conference(&room, seat, plan)
             .and_then(|_| self.join_conference(&room, other, ConferencePlan::told(None)));
         let Ok(conference) = joined else {
             self.report_failed(offer, 40145, "the conference is full");
@@ -742,7 +743,8 @@ impl Switchboard {
         let Some(talk) = self.talks.get(&reservation) else { return };
         if talk.stage == Stage::Ringing {
             let offer = talk.offer.clone();
-            self.report_failed(&offer, 40145, "nobody answered");
+            let code = talk.shape.failure_code();
+            self.report_failed(&offer, code, "nobody answered");
             self.drop_talk(reservation);
         }
     }
@@ -772,13 +774,15 @@ impl Switchboard {
                 self.note(call, "reservation", format!("declined by {}", offer.worker_name), Value::Null);
             }
         } else {
-            let (code, reason) = match close {
-                Some(Close::Gone(Cause::NoAnswer, _)) => (talk.shape.failure_code(), "no answer"),
-                Some(Close::Gone(Cause::Declined | Cause::Busy, _)) => (talk.shape.failure_code(), "busy"),
-                Some(Close::Gone(Cause::PeerHungUp, _)) => (talk.shape.failure_code(), "the worker hung up"),
-                _ => (talk.shape.failure_code(), "the worker could not be reached"),
+            let code = talk.shape.failure_code();
+            let (dialled, reason) = match close {
+                Some(Close::Gone(Cause::NoAnswer, _)) => (None, "no answer"),
+                Some(Close::Gone(Cause::Declined | Cause::Busy, _)) => (None, "busy"),
+                Some(Close::Gone(Cause::PeerHungUp, _)) => (None, "the worker hung up"),
+                Some(Close::Gone(_, sip)) => (sip.and_then(dialled_code), "the worker could not be reached"),
+                _ => (None, "the worker could not be reached"),
             };
-            self.report_failed(&offer, code, reason);
+            self.report_undialled(&offer, code, dialled, reason);
         }
         self.drop_talk(reservation);
     }

@@ -9,7 +9,8 @@ use base::*;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A worker who rejected a direct call, or let it time out, is not offered the same one again before this.
+/// A worker who rejected a direct call, or let it time out, is not offered the same one again before this; nor is one whose
+/// phone could not be reached as an instruction said.
 pub const COOL_DOWN: Duration = Duration::from_secs(30);
 
 impl Workspace {
@@ -573,9 +574,12 @@ impl Workspace {
 
     /// Ends a reservation in `status`; a task that was only offered is pending again when its last offer ends.
     fn close(&mut self, at: Timestamp, sid: ReservationSid, status: ReservationStatus, code: Option<u32>) {
-        let cools = matches!(status, ReservationStatus::Rejected | ReservationStatus::Timeout)
+        let declined = matches!(status, ReservationStatus::Rejected | ReservationStatus::Timeout)
             && self.policy_of(sid).is_some()
             && self.index.is_direct(&self.state.task(self.state.reservation(sid).task).task);
+        // Whose phone could not be reached would be asked again at once, and again.
+        let unreached = status == ReservationStatus::Canceled && code.is_some();
+        let cools = declined || unreached;
         let of = self.state.reservation_mut(sid);
         let took = u32::from(of.takes_capacity());
         let was = std::mem::replace(&mut of.status, status);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 /// Everything a workspace can be asked.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "commands come one by one and are matched by value")]
 pub enum Command {
     /// Fire every timer that is due. Sent when `Workspace::next_deadline` has passed.
     Tick,
@@ -238,9 +239,9 @@ pub struct TaskChange {
     pub virtual_start: Option<Timestamp>,
 }
 
-/// An assignment instruction (reference: TaskRouter §5.5). Fields not known here yet come with the issues that use
-/// them; the parameters are the API's.
+/// An assignment instruction (reference: TaskRouter §5.5); the parameters are the API's.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "instructions come one by one and are matched by value")]
 pub enum Instruction {
     Accept,
     Reject { activity: Option<ActivitySid> },
@@ -351,9 +352,29 @@ pub struct ConferenceInstruction {
     pub conference_status_callback: Option<String>,
     pub conference_status_callback_method: Option<String>,
     pub conference_status_callback_events: Vec<String>,
-    /// Every other parameter as it came, for the issues that give it a meaning.
-    pub more: Vec<(String, String)>,
+    /// Whoever calls out hears the far end ring; else they hear what `wait_url` says.
+    pub early_media: bool,
+    pub max_participants: usize,
+    /// The worker's leg is recorded from its answer.
+    pub record: bool,
+    /// Of that recording: each side on its own.
+    pub record_dual: bool,
+    pub recording_status_callback: Option<String>,
+    pub recording_status_callback_method: Option<String>,
+    /// The conference is recorded from its start.
+    pub conference_record: bool,
+    /// Silence at both ends of that recording is left out.
+    pub conference_trim: bool,
+    pub conference_recording_status_callback: Option<String>,
+    pub conference_recording_status_callback_method: Option<String>,
+    /// User and password for a phone that asks for them.
+    pub sip_auth: Option<(String, Secret<String>)>,
+    /// Asked for; there is no provider.
+    pub transcribe: bool,
 }
+
+/// Most participants of a conference.
+pub const PARTICIPANTS_MAX: usize = 250;
 
 impl Default for ConferenceInstruction {
     fn default() -> Self {
@@ -376,7 +397,18 @@ impl Default for ConferenceInstruction {
             conference_status_callback: None,
             conference_status_callback_method: None,
             conference_status_callback_events: Vec::new(),
-            more: Vec::new(),
+            early_media: true,
+            max_participants: PARTICIPANTS_MAX,
+            record: false,
+            record_dual: false,
+            recording_status_callback: None,
+            recording_status_callback_method: None,
+            conference_record: false,
+            conference_trim: true,
+            conference_recording_status_callback: None,
+            conference_recording_status_callback_method: None,
+            sip_auth: None,
+            transcribe: false,
         }
     }
 }
@@ -390,13 +422,21 @@ pub enum VoiceReport {
     Connected { reservation: ReservationSid, merge: Map<String, Value> },
     /// The agent's phone said no.
     Declined { reservation: ReservationSid },
-    /// An instruction or ring failed (busy, unreachable, no answer, bad `to`). A pending reservation is canceled with
-    /// `code`, or for a ring of the voice policy with no answer left to its own timeout; a pick-up is parked again.
-    Failed { reservation: ReservationSid, code: u32, reason: String },
+    /// An instruction or ring failed (busy, unreachable, no answer, bad `to`). `code` is for the notification. A pending
+    /// reservation is canceled with `dialled` (13223, 21215) where the number itself was at fault, else with `code`; for a
+    /// ring of the voice policy with no answer it is left to its own timeout; a pick-up is parked again.
+    Failed { reservation: ReservationSid, code: u32, dialled: Option<u32>, reason: String },
     /// The caller (or whoever the task's `call_sid` is) has gone, or was moved elsewhere by the API.
     CallEnded { task: TaskSid, cause: CallEnd },
     /// Agent and caller no longer talk and the conversation is over: wrap up, or complete in a single-tasking workspace.
-    ConversationEnded { reservation: ReservationSid, post_work_activity: Option<ActivitySid> },
+    ConversationEnded { reservation: ReservationSid, post_work_activity: Option<PostWork> },
+}
+
+/// The activity of a worker after a conversation, and the documented code for one that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PostWork {
+    pub activity: ActivitySid,
+    pub code: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

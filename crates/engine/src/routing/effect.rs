@@ -34,6 +34,7 @@ pub enum Effect {
 
 /// What routing asks of the voice side. Every order that can fail is answered with a [`VoiceReport`].
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "orders come one by one and are matched by value")]
 pub enum VoiceOrder {
     /// Ring the worker's phone for a pending offer; answered: put both into the conference named by the task.
     Ring(Offer),

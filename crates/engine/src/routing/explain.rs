@@ -130,7 +130,7 @@ pub enum RuledOut {
         /// Which of its rules.
         because: String,
     },
-    /// They turned it down, or let it ring, a moment ago.
+    /// They turned it down, let it ring, or could not be reached a moment ago.
     CoolingDown {
         /// Until then.
         until: Timestamp,

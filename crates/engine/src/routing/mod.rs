@@ -15,6 +15,7 @@ pub mod command;
 pub mod effect;
 #[allow(missing_docs, reason = "fields are named after the API's; variants carry the documentation")]
 pub mod event;
+pub mod limits;
 #[allow(missing_docs, reason = "fields are named after the API's; variants carry the documentation")]
 pub mod model;
 pub mod workflow;

@@ -121,6 +121,14 @@ pub struct WorkspaceSettings {
     pub updated: Timestamp,
 }
 
+impl WorkspaceSettings {
+    /// The account's operating unit. There is one for each account, of the same digits.
+    pub fn operating_unit(&self) -> String {
+        let account = self.account.to_string();
+        format!("OU{}", account.strip_prefix("AC").unwrap_or(&account))
+    }
+}
+
 /// The rule for several calls per agent (design: "Several calls per agent, in the engine").
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -28,6 +28,11 @@ impl State {
         self.with_scope(worker, |scope| expression.eval(scope))
     }
 
+    /// What an expression compares with this worker that cannot be compared, if that is why it is false.
+    pub fn mismatch(&self, worker: &Worker, expression: &Expression) -> Option<expr::Finding> {
+        self.with_scope(worker, |scope| expression.mismatch(scope))
+    }
+
     /// Whether an expression over a task and a worker holds.
     pub fn pair_matches(&self, task: &Task, worker: &Worker, expression: &Expression) -> bool {
         let task = TaskScope { attributes: task.attributes.value() };

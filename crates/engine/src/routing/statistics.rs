@@ -202,6 +202,9 @@ pub struct Side {
     pub reservations_accepted: u64,
 }
 
+/// Tasks, and reservations, that are split at a threshold: the newest so many (reference: TaskRouter §1.11).
+pub const SPLIT_COUNTED_MAX: u64 = 10_000;
+
 /// How many waited longer than a threshold (`above`), and how many at most as long (`below`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named after the API's")]
@@ -300,7 +303,7 @@ impl Cumulative {
     fn accepted(&mut self, happening: &Happening) {
         if let Some(waited) = happening.waited {
             self.wait_until_accepted.add(waited);
-            self.side_of(waited, |side| side.reservations_accepted += 1);
+            self.side_of(waited, |side| &mut side.reservations_accepted);
         }
         if let Some(waited) = happening.waited_in_queue {
             self.wait_in_queue_until_accepted.add(waited);
@@ -310,14 +313,18 @@ impl Cumulative {
     fn canceled(&mut self, happening: &Happening) {
         if let Some(waited) = happening.waited {
             self.wait_until_canceled.add(waited);
-            self.side_of(waited, |side| side.tasks_canceled += 1);
+            self.side_of(waited, |side| &mut side.tasks_canceled);
         }
     }
 
-    fn side_of(&mut self, waited: Duration, count: impl Fn(&mut Side)) {
+    /// Counts on one side of every threshold, unless as many as are split have been counted: `count` names the figure.
+    fn side_of(&mut self, waited: Duration, count: impl Fn(&mut Side) -> &mut u64) {
         for (threshold, split) in &mut self.split {
+            if *count(&mut split.above) + *count(&mut split.below) >= SPLIT_COUNTED_MAX {
+                continue;
+            }
             let above = waited > Duration::from_secs(*threshold);
-            count(if above { &mut split.above } else { &mut split.below });
+            *count(if above { &mut split.above } else { &mut split.below }) += 1;
         }
     }
 }
@@ -485,6 +492,22 @@ mod tests {
             (split.below.reservations_accepted, split.above.reservations_accepted, split.above.tasks_canceled)
         };
         assert_eq!((sides(5), sides(10)), ((2, 2, 1), (3, 1, 1)));
+    }
+
+    /// Reference §1.11: at most 10,000 tasks and reservations per threshold; the other figures count them all.
+    #[test]
+    fn no_more_are_split_by_wait_time_than_the_documented_ten_thousand() {
+        let mut figures = Cumulative::new([5]);
+        for waited in [4, 6] {
+            for event_type in ["reservation.accepted", "task.canceled"] {
+                let one = happening(100, event_type, waited);
+                (0..6_000).for_each(|_| figures.add(&one, &Scope::Queue(Q), None));
+            }
+        }
+        let side = |of: Side| (of.reservations_accepted, of.tasks_canceled);
+        let split = figures.split[&5];
+        assert_eq!((side(split.below), side(split.above)), ((6_000, 6_000), (4_000, 4_000)));
+        assert_eq!((figures.reservations_accepted, figures.tasks_canceled), (12_000, 12_000));
     }
 
     #[test]

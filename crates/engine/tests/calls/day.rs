@@ -447,6 +447,18 @@ impl Day {
         self.check_routes();
     }
 
+    /// A called leg is answered with this SIP status.
+    pub fn fails(&mut self, leg: LegId, status: u16) {
+        self.last.clear();
+        let mut todo = VecDeque::new();
+        self.leave(leg, &mut todo);
+        self.take(Input::Sip(sip_port::Event::Gone { leg, cause: Cause::Failed, status: Some(status) }));
+        for input in todo {
+            self.take(input);
+        }
+        self.check_routes();
+    }
+
     pub fn presses(&mut self, leg: LegId, digits: &str) {
         for digit in digits.chars() {
             self.give(Input::Media(media_port::Event::Digit { leg: leg.0, digit }));
@@ -580,6 +592,17 @@ impl Day {
             .iter()
             .filter_map(|e| match e {
                 Effect::Notify { code, .. } => Some(*code),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The notifications with the request that each is about.
+    pub fn noticed(&self) -> Vec<(u32, Option<Webhook>)> {
+        self.log
+            .iter()
+            .filter_map(|e| match e {
+                Effect::Notify { code, request, .. } => Some((*code, request.clone())),
                 _ => None,
             })
             .collect()

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a story that lacks what it speaks of has failed")]
 #![expect(clippy::manual_is_multiple_of, reason = "a die is thrown: the remainder is what is meant")]
 
+mod conference_tasks;
 mod conferences;
 mod day;
 mod handover;
+mod instructed;
 mod machine;
 mod parking;
 mod random;

@@ -6,6 +6,7 @@ extern crate engine;
 
 mod day;
 mod explained;
+mod limits;
 mod promises;
 mod replayed;
 mod tasks;

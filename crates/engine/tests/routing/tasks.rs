@@ -187,6 +187,81 @@ fn a_task_sent_to_a_worker_ignores_capacity_and_ends_with_a_rejection() {
     assert!(day.refused(Command::CreateTask(new)).1.contains("IgnoreCapacity"));
 }
 
+/// Reference §4.5: `canceled_reason_code` says why the number could not be called; 40145 is for the debugger.
+#[test]
+fn a_number_that_cannot_be_called_is_the_reservations_reason() {
+    for (dialled, kept) in [(Some(13223), 13223), (Some(21215), 21215), (None, 40145)] {
+        let (mut day, workflow) = open();
+        let [ana, _] = day.ana_and_bo();
+        let mut new = Day::new_task(workflow, "voice", json!({"outbound_to": "+15550100009"}));
+        new.routing_target = Some(RoutingTarget::Worker(ana));
+        let Answer::Task(task) = day.does(Command::CreateTask(new)) else { panic!() };
+        let reservation = day.offer(task);
+        let from = Some("+15550100001".to_owned());
+        let instruction = ConferenceInstruction { from, ..ConferenceInstruction::default() };
+        day.does(Command::Instruct { reservation, instruction: Instruction::Conference(instruction) });
+        let failed = VoiceReport::Failed { reservation, code: 40145, dialled, reason: "no".to_owned() };
+        day.does(Command::Voice(failed));
+        let told = |name: &str| {
+            day.effects.iter().find_map(|effect| match effect {
+                Effect::Callback { event_type: "reservation.canceled", parameters, .. } => {
+                    parameters.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
+                }
+                _ => None,
+            })
+        };
+        assert_eq!(told("CanceledReasonCode"), Some(kept.to_string()));
+        assert!(day.effects.iter().any(|e| matches!(e, Effect::Notify { code: 40145, .. })));
+        assert_eq!(day.ws.reservation(reservation).unwrap().canceled_reason_code, Some(kept));
+        let reason = day.ws.task(task).unwrap().reason.clone().unwrap();
+        assert_eq!(reason, format!("RoutingTarget not available for Reservation acceptance: {ana}"));
+    }
+}
+
+/// Reference §11.2: a phone that is not registered does not lead to a thousand offers within seconds.
+#[test]
+fn a_worker_whose_phone_could_not_be_reached_is_not_asked_again_at_once() {
+    let (mut day, workflow) = open();
+    let ana = day.worker("ana", json!({"contact_uri": "sip:ana@pbx.example"}));
+    let call = day.call(workflow, None);
+    let fails = |day: &mut Day| {
+        let reservation = day.offer(call);
+        let from = Some("+15550100001".to_owned());
+        let instruction = ConferenceInstruction { from, ..ConferenceInstruction::default() };
+        day.does(Command::Instruct { reservation, instruction: Instruction::Conference(instruction) });
+        let reason = "not registered".to_owned();
+        day.does(Command::Voice(VoiceReport::Failed { reservation, code: 40145, dialled: None, reason }));
+    };
+    fails(&mut day);
+    assert_eq!((day.status(call), day.offers(call).len()), (TaskStatus::Pending, 1));
+    day.wait(29);
+    assert_eq!(day.offers(call).len(), 1);
+    day.wait(2);
+    assert_eq!((day.offers(call).len(), day.holder(call)), (2, ana));
+    // Whoever comes meanwhile gets it at once.
+    fails(&mut day);
+    let bo = day.worker("bo", json!({"contact_uri": "sip:bo@pbx.example"}));
+    assert_eq!(day.holder(call), bo);
+}
+
+/// 14239, 14218, 40130, 40139: an activity that is gone by the end keeps nobody in a conversation that is over.
+#[test]
+fn a_post_work_activity_that_is_gone_is_told_of_and_the_work_is_over() {
+    let (mut day, workflow) = open();
+    let [ana, _] = day.ana_and_bo();
+    for code in [14218, 14239] {
+        let call = day.call(workflow, None);
+        let reservation = day.offer(call);
+        day.set(reservation, ReservationStatus::Accepted);
+        let before = day.ws.worker(ana).unwrap().activity;
+        let post_work_activity = Some(PostWork { activity: base::ActivitySid([9; 16]), code });
+        day.does(Command::Voice(VoiceReport::ConversationEnded { reservation, post_work_activity }));
+        assert_eq!(day.ws.reservation(reservation).unwrap().status, ReservationStatus::Wrapping);
+        assert!(day.effects.iter().any(|e| matches!(e, Effect::Notify { code: told, .. } if *told == code)));
+        assert_eq!(day.ws.worker(ana).unwrap().activity, before);
+    }
+}
+
 #[test]
 fn a_wrong_transition_is_refused_in_the_words_of_the_reference() {
     let (mut day, workflow) = open();
@@ -254,10 +329,11 @@ fn a_dequeue_suspends_the_timeout_and_its_failure_cancels_the_reservation() {
     let dequeue =
         DequeueInstruction { from: Some("+15550100001".to_owned()), ..DequeueInstruction::default() };
     day.does(Command::Instruct { reservation, instruction: Instruction::Dequeue(dequeue) });
-    assert!(matches!(day.orders()[..], [VoiceOrder::Dequeue { .. }]));
+    let [VoiceOrder::Dequeue { instruction, .. }] = &day.orders()[..] else { panic!("{:?}", day.orders()) };
+    assert_eq!(instruction.timeout, Some(Duration::from_secs(60)), "the default, whatever the offer's own");
     day.wait(70);
     assert_eq!(day.ws.reservation(reservation).unwrap().status, ReservationStatus::Pending, "60 s are over");
-    let failed = VoiceReport::Failed { reservation, code: 40133, reason: "busy".to_owned() };
+    let failed = VoiceReport::Failed { reservation, code: 40133, dialled: None, reason: "busy".to_owned() };
     day.does(Command::Voice(failed));
     assert_eq!(day.ws.reservation(reservation).unwrap().status, ReservationStatus::Canceled);
     assert_eq!(day.offers(call).len(), 2);

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const ALWAYS: &str = "EventType AccountSid WorkspaceSid WorkspaceName EventDescription ResourceType ResourceSid Timestamp \
-                      TimestampMs Sid";
+                      TimestampMs Sid OperatingUnitSid";
 const TASK: &str = "TaskSid TaskAttributes TaskAge TaskPriority TaskAssignmentStatus TaskVersion TaskDateCreated \
                     TaskChannelSid TaskChannelUniqueName TaskVirtualStartTime TaskIgnoreCapacity WorkflowSid WorkflowName";
 const QUEUE: &str = "TaskQueueSid TaskQueueName TaskQueueTargetExpression";

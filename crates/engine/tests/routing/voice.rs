@@ -230,7 +230,7 @@ fn a_pick_up_is_refused_to_an_agent_who_is_away_and_parks_again_when_it_fails() 
     assert!(day.refused(Command::PickUp { reservation, by: ana }).1.contains("available activity"));
     day.move_to(ana, "Available");
     day.does(Command::PickUp { reservation, by: ana });
-    let failed = VoiceReport::Failed { reservation, code: 40145, reason: "busy".to_owned() };
+    let failed = VoiceReport::Failed { reservation, code: 40145, dialled: None, reason: "busy".to_owned() };
     day.does(Command::Voice(failed));
     assert!(matches!(day.voice_state(first), Some(VoiceState::Parked { .. })));
     day.does(Command::PickUp { reservation, by: ana });
@@ -369,7 +369,8 @@ fn a_call_out_that_is_given_up_busy_or_unanswered_leaves_its_agent_ready() {
         let out = ana_dials(&mut day, workflow, ana);
         let reservation = day.offer(out);
         if failed {
-            let report = VoiceReport::Failed { reservation, code: 40145, reason: "busy".to_owned() };
+            let report =
+                VoiceReport::Failed { reservation, code: 40145, dialled: None, reason: "busy".to_owned() };
             day.does(Command::Voice(report));
         } else {
             let timeout = day.ws.reservation(reservation).unwrap().timeout.as_secs();

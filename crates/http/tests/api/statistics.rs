@@ -310,6 +310,20 @@ async fn combined_figures_nest_what_the_single_ones_say() {
     }
 }
 
+/// Reference §1.11: closed above 100 workers there, open here.
+#[tokio::test]
+async fn the_statistics_of_more_than_a_hundred_workers_are_open() {
+    let day = Day::new().await;
+    for n in 0..120 {
+        let form = [("FriendlyName", format!("w{n}"))];
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        day.house.post(&format!("{}/Workers", day.at), &form).await.is(201);
+    }
+    assert_eq!(day.get("Workers/RealTimeStatistics").await["total_workers"], 121);
+    assert_eq!(day.get("Workers/Statistics").await["realtime"]["total_workers"], 121);
+    assert_eq!(day.get("Workers/CumulativeStatistics").await["reservations_accepted"], 1);
+}
+
 #[tokio::test]
 async fn bad_windows_and_strangers_are_refused() {
     let day = Day::new().await;
@@ -321,7 +335,12 @@ async fn bad_windows_and_strangers_are_refused() {
         day.house.get(&format!("{at}?TaskChannel=fax")).await.refused(400, 20001);
         day.house.ask(STRANGER, "GET", &at, "", &[]).await.refused(404, 20404);
     }
-    day.house.get(&format!("{}/CumulativeStatistics?SplitByWaitTime=soon", day.at)).await.refused(400, 20001);
+    let many = (1..=17).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    for splits in ["soon", "5,-1", "1.5", many.as_str()] {
+        let at = format!("{}/CumulativeStatistics?SplitByWaitTime={splits}", day.at);
+        let message = day.house.get(&at).await.refused(400, 20001);
+        assert!(message.contains("SplitByWaitTime"), "{message}");
+    }
     for path in [
         format!("TaskQueues/WQ{nobody}/Statistics"),
         format!("Workflows/WW{nobody}/RealTimeStatistics"),

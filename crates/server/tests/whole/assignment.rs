@@ -2,7 +2,7 @@
 
 use crate::scene::*;
 use serde_json::{Value, json};
-use testkit::{Call, End, Heard, Phone, WITHIN};
+use testkit::{Call, End, Heard, Phone, Server, ServerOptions, Trunk, WITHIN};
 
 const PASSWORD: &str = "phone-Password-1";
 
@@ -313,5 +313,179 @@ async fn a_dialled_reservation_is_accepted_in_its_own_workspace_and_a_taken_one_
     caller.hangs_up().await.unwrap();
     one.settles(&task).await;
     drop((one, two));
+    it.stop().await;
+}
+
+impl Desk<'_> {
+    /// Gives a reservation an instruction over REST.
+    async fn instruct(&self, task: &str, reservation: &str, form: &[(&str, &str)]) {
+        let path = format!("{}/Tasks/{task}/Reservations/{reservation}", self.base);
+        self.it.rest.post(&path, form).await.unwrap().ok().unwrap();
+    }
+
+    /// What the event of the canceled reservation says of the reason.
+    async fn canceled_because(&self, task: &str, reservation: &str) -> Value {
+        self.reservation_becomes(task, reservation, "canceled").await;
+        let path = format!("/Events?ReservationSid={reservation}&EventType=reservation.canceled");
+        let events = self.get(&path).await;
+        events["events"][0]["event_data"]["canceled_reason_code"].clone()
+    }
+}
+
+/// A server that may only call North America.
+async fn restricted() -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("tandem.toml");
+    std::fs::write(&config, "allowed-prefixes = [\"+1\"]\n").unwrap();
+    let trunk = Trunk::open().await.unwrap();
+    let flags = vec!["--config".to_owned(), config.display().to_string()];
+    let options = ServerOptions { trunk: Some(trunk.uri()), flags, ..Default::default() };
+    let server = Server::start(options).await.unwrap();
+    Scene::around(server, trunk).await
+}
+
+/// Reference §4.5, §5.6: 13223 for a number that nobody has, 21215 for one that may not be called; in the debugger 40145,
+/// 40133, 40113 and 40122.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dial_that_fails_cancels_the_offer_and_says_why() {
+    let it = restricted().await;
+    let desk = Desk::open(&it, "desk").await;
+    let (nobody, abroad, from) = ("sip:nobody@tandem.localhost", "+4930123456", "+15550100001");
+    let url = it.app.url("/worker");
+    let mut gone = String::new();
+    // Name, form, the code in the debugger, and the reason of the reservation.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u32, u32);
+    let cases: [Case<'_>; 4] = [
+        ("unknown", &[("Instruction", "conference"), ("To", nobody), ("From", from)], 40145, 13223),
+        ("abroad", &[("Instruction", "conference"), ("To", abroad), ("From", from)], 40145, 21215),
+        ("dequeued", &[("Instruction", "dequeue"), ("DequeueTo", abroad)], 40133, 21215),
+        (
+            "called",
+            &[
+                ("Instruction", "call"),
+                ("CallTo", nobody),
+                ("CallFrom", from),
+                ("CallUrl", &url),
+                ("CallAccept", "true"),
+            ],
+            40113,
+            13223,
+        ),
+    ];
+    for (n, (name, form, code, reason)) in (1..).zip(cases) {
+        desk.instructs(name, &json!({}));
+        let (caller, caller_sid) = desk.call(n, name, &[]).await;
+        let (reservation, task) = desk.asked(name).await;
+        desk.instruct(&task, &reservation, form).await;
+        assert_eq!(desk.canceled_because(&task, &reservation).await, reason.to_string(), "{name}");
+        noted(&it, code).await;
+        caller.hangs_up().await.unwrap();
+        desk.settles(&task).await;
+        gone = caller_sid;
+    }
+    desk.instructs("redirected", &json!({}));
+    let (caller, _) = desk.call(7, "redirected", &[]).await;
+    let (reservation, task) = desk.asked("redirected").await;
+    let form = [
+        ("Instruction", "redirect"),
+        ("RedirectCallSid", &*gone),
+        ("RedirectUrl", &*url),
+        ("RedirectAccept", "true"),
+    ];
+    desk.instruct(&task, &reservation, &form).await;
+    assert_eq!(desk.canceled_because(&task, &reservation).await, "40122");
+    noted(&it, 40122).await;
+    caller.hangs_up().await.unwrap();
+    desk.settles(&task).await;
+
+    // An outbound task: the worker answers, and the customer is not to be had.
+    let attributes = json!({"outbound_to": abroad, "from": from}).to_string();
+    let workflows = desk.get("/Workflows").await;
+    let form = [
+        ("WorkflowSid", workflows["workflows"][0]["sid"].as_str().unwrap()),
+        ("RoutingTarget", &*desk.worker),
+        ("TaskChannel", "voice"),
+        ("Attributes", &*attributes),
+    ];
+    let task = sid(&it.rest.post(&format!("{}/Tasks", desk.base), &form).await.unwrap().ok().unwrap());
+    let mut reservation = String::new();
+    eventually("the worker is reserved", async || {
+        let all = desk.get(&format!("/Tasks/{task}/Reservations")).await;
+        reservation = all["reservations"][0]["sid"].as_str().unwrap_or_default().to_owned();
+        !reservation.is_empty()
+    })
+    .await;
+    desk.instruct(&task, &reservation, &[("Instruction", "conference"), ("From", from)]).await;
+    let talk = desk.phone.rings(WITHIN).await.unwrap().answers().await.unwrap();
+    assert_eq!(desk.canceled_because(&task, &reservation).await, "21215");
+    talk.ends(WITHIN).await.unwrap();
+    let over = desk.get(&format!("/Tasks/{task}")).await;
+    let reason = format!("RoutingTarget not available for Reservation acceptance: {}", desk.worker);
+    assert_eq!((&over["assignment_status"], &over["reason"]), (&json!("canceled"), &json!(reason)));
+    drop(desk);
+    it.stop().await;
+}
+
+/// A notification with this code is there.
+async fn noted(it: &Scene, code: u32) {
+    let path = it.rest.account_path("/Notifications.json");
+    let code = code.to_string();
+    eventually(&format!("{code} is noted"), async || {
+        let all = it.rest.list(&path, "notifications").await.unwrap();
+        all.iter().any(|one| one["error_code"] == code.as_str())
+    })
+    .await;
+}
+
+/// Reference §5.5, §8.5: a conference instruction records the worker's leg and the conference, and the Sync map of the task
+/// shows who is in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conference_is_recorded_as_its_instruction_says_and_shown_in_sync() {
+    let it = Scene::start().await;
+    let desk = Desk::open(&it, "desk").await;
+    desk.instructs(
+        "recorded",
+        &json!({"instruction": "conference", "from": "+15550100001", "beep": "false",
+        "end_conference_on_customer_exit": true, "beep_on_customer_entrance": "false",
+        "record": true, "recording_channels": "dual", "recording_status_callback": it.app.url("/leg"),
+        "conference_record": "true", "conference_recording_status_callback": it.app.url("/room"),
+        "region": "de1", "jitter_buffer_size": "small"}),
+    );
+    let (caller, caller_sid) = desk.call(1, "recorded", &[]).await;
+    let (reservation, task) = desk.asked("recorded").await;
+    let talk = desk.phone.rings(WITHIN).await.unwrap().answers().await.unwrap();
+    caller.hears(AGENT, WITHIN).await.unwrap();
+    talk.hears(CALLER, WITHIN).await.unwrap();
+    let workspace = desk.base.rsplit('/').next().unwrap();
+    let path = format!("/sync/v1/Services/{workspace}.insights/Maps/{task}.CS/Items");
+    let shown = async |kind: &str| -> Value {
+        let items = it.rest.list(&path, "items").await.unwrap();
+        let of_kind = |item: &&Value| item["data"]["participant_type"] == kind;
+        items.iter().find(of_kind).map_or(Value::Null, |item| item["data"].clone())
+    };
+    eventually("both are shown", async || shown("worker").await["status"] == "joined").await;
+    let worker = shown("worker").await;
+    let named = (&worker["worker_sid"], &worker["reservation_sid"], &worker["hold"]);
+    assert_eq!(named, (&json!(desk.worker), &json!(reservation), &json!(false)));
+    let customer = shown("customer").await;
+    assert_eq!((&customer["call_sid"], &customer["status"]), (&json!(caller_sid), &json!("joined")));
+    // Long enough for both to be heard in what is recorded.
+    caller.hears(AGENT, WITHIN).await.unwrap();
+    caller.hangs_up().await.unwrap();
+    talk.ends(WITHIN).await.unwrap();
+    let leg = it.app.receives("/leg", WITHIN, |_| true).await.unwrap();
+    let said = ["RecordingStatus", "RecordingChannels", "RecordingSource"]
+        .map(|name| leg.parameter(name).to_owned());
+    assert_eq!(said, ["completed", "2", "OutboundAPI"]);
+    let room = it.app.receives("/room", WITHIN, |_| true).await.unwrap();
+    let said = ["RecordingStatus", "RecordingChannels", "RecordingSource"]
+        .map(|name| room.parameter(name).to_owned());
+    assert_eq!(said, ["completed", "1", "Conference"]);
+    eventually("both have left", async || {
+        shown("worker").await["status"] == "left" && shown("customer").await["status"] == "left"
+    })
+    .await;
+    desk.settles(&task).await;
+    drop(desk);
     it.stop().await;
 }

@@ -10,4 +10,5 @@ mod live_update;
 mod machine;
 mod parking;
 mod recording;
+mod restart;
 mod scene;

@@ -5,6 +5,8 @@ use crate::db::{Db, Row as SqlRow, ToValue, params};
 use crate::model::*;
 use crate::{Page, Rows, StoreError};
 use base::*;
+use engine::call::port::TaskParticipant;
+use std::time::Duration;
 
 const MAP: &str = "sid, service, unique_name, revision, expires, created_by, created, updated";
 const ITEM: &str = "map, key, revision, data, expires, created_by, created, updated";
@@ -284,6 +286,75 @@ pub(crate) fn item_remove(
     touch(db, map, -1, None, *now)?;
     run(db, "DELETE FROM sync_items WHERE map = ?1 AND key = ?2", [&map.to_string(), key])?;
     Ok(item)
+}
+
+// Tasks.
+
+/// How long the map of a task's conference is kept after its last change.
+const TASK_MAP_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// Who writes it.
+const WRITER: &str = "system";
+
+/// Notes somebody in the conference of a task: in the map `{TaskSid}.CS` of the service `{WorkspaceSid}.insights`, under the
+/// SID of their call. Service and map have the digits of workspace and task.
+pub(crate) fn participant(db: &dyn Db, account: &AccountSid, of: &TaskParticipant) -> Answer<()> {
+    let now = of.at;
+    let name = format!("{}.insights", of.workspace);
+    let service = match service(db, account, &name)? {
+        Some(service) => service.sid,
+        None => {
+            let sid = ServiceSid(of.workspace.0);
+            service_add(db, &insights(sid, *account, name, now))?;
+            sid
+        }
+    };
+    let name = format!("{}.CS", of.task);
+    let expires = Some(now + TASK_MAP_KEPT);
+    let map = match map(db, &service, &name, &now)? {
+        Some(map) => map.sid,
+        None => {
+            let (sid, created_by) = (SyncMapSid(of.task.0), WRITER.to_owned());
+            map_add(db, &NewSyncMap { sid, service, unique_name: Some(name), expires, created_by }, &now)?;
+            sid
+        }
+    };
+    let data = json(&serde_json::json!({
+        "call_sid": of.call,
+        "conference_sid": of.conference,
+        "participant_type": of.participant_type,
+        "worker_sid": of.worker,
+        "reservation_sid": of.reservation,
+        "status": if of.joined { "joined" } else { "left" },
+        "hold": of.hold,
+        "muted": of.muted,
+    }))?;
+    let key = of.call.to_string();
+    if item(db, &map, &key, &now)?.is_some() {
+        let change =
+            SyncItemChange { data: Some(data), map_expires: Some(expires), ..SyncItemChange::default() };
+        item_update(db, &map, &key, &change, &now)?;
+    } else {
+        let (map_expires, created_by) = (Some(expires), WRITER.to_owned());
+        item_add(db, &NewSyncItem { map, key, data, expires: None, map_expires, created_by }, &now)?;
+    }
+    Ok(())
+}
+
+fn insights(sid: ServiceSid, account: AccountSid, name: String, now: Timestamp) -> SyncService {
+    SyncService {
+        sid,
+        account,
+        friendly_name: name.clone(),
+        unique_name: Some(name),
+        webhook_url: String::new(),
+        webhooks_from_rest_enabled: false,
+        reachability_webhooks_enabled: false,
+        acl_enabled: false,
+        reachability_debouncing_enabled: false,
+        reachability_debouncing_window_ms: 5_000,
+        created: now,
+        updated: now,
+    }
 }
 
 // Expiry.

@@ -37,6 +37,7 @@ macro_rules! for_every_store {
             map_items_page_in_the_byte_order_of_their_keys
             what_expired_is_gone_and_swept_once
             an_items_size_is_limited
+            who_is_in_a_tasks_conference_is_an_item_of_its_map
             deliveries_keep_the_order_of_their_lane
             a_claim_runs_out
             a_failed_delivery_can_be_sent_again
@@ -281,6 +282,42 @@ pub async fn a_commit_is_written_as_a_whole_or_not_at_all(place: &impl Place) {
     let again = Commit { append: None, ..commit(0, 2) };
     assert!(store.commit(again).await.is_ok());
     assert_eq!(store.deliveries(account(), None, Page::all()).await.unwrap().rows.len(), 1);
+}
+
+pub async fn who_is_in_a_tasks_conference_is_an_item_of_its_map(place: &impl Place) {
+    let store = place.open();
+    let (workspace, task) = (WorkspaceSid([3; 16]), TaskSid([4; 16]));
+    let participant = |call: u8, joined: bool, seconds: i64| TaskParticipant {
+        workspace,
+        task,
+        conference: ConferenceSid([5; 16]),
+        call: CallSid([call; 16]),
+        participant_type: if call == 6 { ParticipantType::Worker } else { ParticipantType::Customer },
+        worker: (call == 6).then_some(WorkerSid([7; 16])),
+        reservation: (call == 6).then_some(ReservationSid([8; 16])),
+        joined,
+        hold: false,
+        muted: false,
+        at: at(seconds),
+    };
+    let row = |participant| Row::TaskParticipant { account: account(), participant: Box::new(participant) };
+    let rows = vec![row(participant(6, true, 1)), row(participant(9, true, 1))];
+    store.commit(Commit { append: None, rows }).await.unwrap();
+    let rows = vec![row(participant(6, false, 2))];
+    store.commit(Commit { append: None, rows }).await.unwrap();
+    let service = store.sync_service(account(), format!("{workspace}.insights")).await.unwrap().unwrap();
+    let map = store.sync_map(service.sid, format!("{task}.CS"), at(3)).await.unwrap().unwrap();
+    let item = async |call: u8| -> serde_json::Value {
+        let item = store.sync_item(map.sid, CallSid([call; 16]).to_string(), at(3)).await.unwrap().unwrap();
+        serde_json::from_str(&item.data).unwrap()
+    };
+    let worker = item(6).await;
+    assert_eq!((&worker["participant_type"], &worker["status"]), (&"worker".into(), &"left".into()));
+    assert_eq!(worker["worker_sid"], WorkerSid([7; 16]).to_string());
+    assert_eq!((&item(9).await["status"], &item(9).await["worker_sid"]), (&"joined".into(), &().into()));
+    // It goes away by itself, a day after the last change.
+    let expires = at(2) + Duration::from_secs(86_400);
+    assert_eq!(map.expires, Some(expires));
 }
 
 pub async fn a_deleted_workspace_has_no_journal_to_load(place: &impl Place) {

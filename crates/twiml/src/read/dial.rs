@@ -1,7 +1,7 @@
 //! `<Dial>` and its nouns.
 
 use super::element::{Element, content};
-use super::enqueue::wait;
+use super::enqueue::{TaskCodes, task, wait};
 use super::{Failure, Notes, is_tones, shorten};
 use crate::dial::*;
 use crate::verb::{QUEUE_NAME_CHARS_MAX, Wait};
@@ -408,10 +408,26 @@ fn conference(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Conference
         coach: optional_sid(&mut element, "coach", 13240),
         status: conference_status(&mut element),
         recording_status: recording_status(&mut element),
+        routing: None,
     };
+    let conference = Conference { routing: conference_routing(&mut element), ..conference };
     element.ignore(&["jitterBufferSize", "region", "eventCallbackUrl", "whisper"]);
     element.finish()?;
     Ok(Some(conference))
+}
+
+/// What TaskRouter has to do with it; of a task and a reservation the reservation counts.
+fn conference_routing(element: &mut Element<'_, '_, '_>) -> Option<ConferenceRouting> {
+    const CODES: TaskCodes = TaskCodes { attributes: 14231, priority: 14232, timeout: 14233 };
+    let reservation = optional_sid(element, "reservationSid", 14236);
+    let post_work_activity = optional_sid(element, "postWorkActivitySid", 14237);
+    let workflow = optional_sid(element, "workflowSid", 14230);
+    let task = task(element, &CODES);
+    match (reservation, workflow) {
+        (Some(reservation), _) => Some(ConferenceRouting::Reservation { reservation, post_work_activity }),
+        (None, Some(workflow)) => Some(ConferenceRouting::Task { workflow, task: task.unwrap_or_default() }),
+        (None, None) => None,
+    }
 }
 
 fn conference_wait(element: &mut Element<'_, '_, '_>) -> Wait {

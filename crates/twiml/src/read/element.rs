@@ -10,7 +10,8 @@ use std::time::Duration;
 /// Codes that are documented as errors among those that a wrong value can have; every other code is a warning.
 const ERRORS: &[u32] = &[
     11100, 13224, 13231, 13238, 13239, 13240, 13247, 13257, 13338, 13420, 13621, 14201, 14202, 14203, 14204,
-    14205, 14206, 14210, 14211, 14212, 14213, 14215, 14216, 14220, 14221, 16023,
+    14205, 14206, 14210, 14211, 14212, 14213, 14215, 14216, 14220, 14221, 14230, 14231, 14232, 14233, 14236,
+    14237, 16023,
 ];
 
 pub(super) struct Element<'a, 'i, 'n> {

@@ -19,7 +19,7 @@ pub(super) fn enqueue(node: Node<'_, '_>, notes: &mut Notes) -> Result<Enqueue, 
         "" => Some(None),
         sid => sid.parse().ok().map(Some),
     });
-    let task = task(&mut element);
+    let task = task(&mut element, &TASK_CODES);
     let name = element.content();
     let queue = match workflow.flatten() {
         Some(workflow) => EnqueueTarget::Workflow { workflow, task: task.unwrap_or_default() },
@@ -55,29 +55,42 @@ pub(super) fn wait(
     }
 }
 
-fn task(element: &mut Element<'_, '_, '_>) -> Option<EnqueueTask> {
+/// The codes of what is wrong with a `<Task>`.
+pub(super) struct TaskCodes {
+    pub attributes: u32,
+    pub priority: u32,
+    pub timeout: u32,
+}
+
+const TASK_CODES: TaskCodes = TaskCodes { attributes: 14221, priority: 12200, timeout: 12200 };
+
+pub(super) fn task(element: &mut Element<'_, '_, '_>, codes: &TaskCodes) -> Option<EnqueueTask> {
     let mut found = None;
+    let parent = element.name();
     for child in element.node.children().filter(Node::is_element) {
         match child.tag_name().name() {
             "Task" | "TaskAttributes" if found.is_some() => {
-                element.illegal(12200, "<Enqueue> has more than one <Task>; the first counts");
+                element.illegal(12200, format!("<{parent}> has more than one <Task>; the first counts"));
             }
-            "Task" | "TaskAttributes" => found = Some(read_task(element, child)),
-            other => element.illegal(12200, format!("<{}> is ignored in <Enqueue>", shorten(other))),
+            "Task" | "TaskAttributes" => found = Some(read_task(element, child, codes)),
+            other => element.illegal(12200, format!("<{}> is ignored in <{parent}>", shorten(other))),
         }
     }
     found
 }
 
-fn read_task(parent: &mut Element<'_, '_, '_>, node: Node<'_, '_>) -> EnqueueTask {
+fn read_task(parent: &mut Element<'_, '_, '_>, node: Node<'_, '_>, codes: &TaskCodes) -> EnqueueTask {
     let mut element = Element::new(node, parent.notes);
-    let priority = element.parse("priority", 12200, |text| text.parse().ok());
-    let timeout = element.whole("timeout", 1..=SECONDS_MAX * 14, 12200);
+    let priority = element.parse("priority", codes.priority, |text| text.parse().ok());
+    let timeout = element.whole("timeout", 1..=SECONDS_MAX * 14, codes.timeout);
     let text = element.content();
-    element.finish_unless_failed();
+    let failure = element.finish().err();
+    if let Some(failure) = failure {
+        parent.illegal(failure.code, failure.message);
+    }
     let is_object = serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|value| value.is_object());
     if !text.is_empty() && !is_object {
-        parent.illegal(14221, "the text of <Task> is not a JSON object");
+        parent.illegal(codes.attributes, "the text of <Task> is not a JSON object");
     }
     EnqueueTask {
         attributes: Some(text).filter(|text| !text.is_empty()),

@@ -75,6 +75,7 @@ impl Deciding<'_> {
         form.put("AccountSid", settings.account);
         form.put("WorkspaceSid", settings.sid);
         form.put("WorkspaceName", &settings.friendly_name);
+        form.put("OperatingUnitSid", settings.operating_unit());
         let description = if before.description.is_empty() { about.description } else { before.description };
         form.put("EventDescription", description);
         form.put("ResourceType", about.resource_type);

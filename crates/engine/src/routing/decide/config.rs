@@ -1,6 +1,7 @@
 //! Workspace, activities, task channels, task queues, workflows.
 
 use super::*;
+use crate::routing::limits::*;
 use crate::routing::model::*;
 use crate::routing::workflow::Definition;
 use expr::{Context, Expression};
@@ -14,16 +15,6 @@ const CHANNELS: [(&str, &str); 5] = [
     ("sms", "SMS"),
     ("video", "Video"),
 ];
-/// Most resources of each kind in one workspace.
-const WORKERS_MAX: usize = 100_000;
-const QUEUES_MAX: usize = 10_000;
-const ACTIVITIES_MAX: usize = 100;
-const CHANNELS_MAX: usize = 100;
-const WORKFLOWS_MAX: usize = 10_000;
-/// Reservations of one task at a time.
-const RESERVED_WORKERS_MAX: u32 = 50;
-/// Longest time an offer may stand.
-const RESERVATION_TIMEOUT_MAX: Duration = Duration::from_secs(86_400);
 
 /// Refuses one more than `most`.
 fn bounded(count: usize, most: usize, what: &str) -> Decided<()> {
@@ -35,8 +26,12 @@ fn bounded(count: usize, most: usize, what: &str) -> Decided<()> {
     )))
 }
 
-/// The code of the warning that a parameter was ignored: there is no documented one.
+/// The code of the warning that a parameter was ignored, or that an expression cannot match: there is no documented one.
 const IGNORED: u32 = 20001;
+/// Max concurrent workers exceeded.
+const TOO_MANY_ACTIVE: u32 = 14240;
+/// Workers that a queue's expression is tried on to say why it matches nobody.
+const MISMATCHED_WORKERS_MAX: usize = 100;
 
 impl Deciding<'_> {
     /// What every workspace begins with.
@@ -282,6 +277,7 @@ impl Deciding<'_> {
         };
         let sid = queue.sid;
         self.emit(Event::TaskQueueCreated { queue });
+        self.report_mismatch(sid);
         Ok(Answer::TaskQueue(sid))
     }
 
@@ -308,6 +304,9 @@ impl Deciding<'_> {
         queue.assignment_activity = change.assignment_activity.or(queue.assignment_activity);
         queue.updated = self.now;
         self.emit(Event::TaskQueueUpdated { queue, expression_changed });
+        if expression_changed {
+            self.report_mismatch(sid);
+        }
         Ok(Answer::TaskQueue(sid))
     }
 
@@ -426,6 +425,39 @@ impl Deciding<'_> {
     /// There is room for one more worker.
     pub(super) fn room_for_worker(&self) -> Decided<()> {
         bounded(self.ws.state.workers.len(), WORKERS_MAX, "workers")
+    }
+
+    /// There is room for one more worker in this activity, if it is an available one.
+    pub(super) fn room_in_activity(&self, activity: ActivitySid) -> Decided<()> {
+        let available = self.ws.state.activities.values().filter(|activity| activity.available);
+        let active: u64 = available.map(|activity| self.ws.index.in_activity(activity.sid)).sum();
+        if active < ACTIVE_WORKERS_MAX || !self.ws.state.activity_available(activity) {
+            return Ok(());
+        }
+        Err(RoutingError::Refused {
+            code: TOO_MANY_ACTIVE,
+            message: format!(
+                "Max concurrent Workers exceeded: {ACTIVE_WORKERS_MAX} are in available activities"
+            ),
+        })
+    }
+
+    /// Warns of a queue that nobody serves because its expression compares what cannot be compared (`HAS` on what is no
+    /// list), which elsewhere goes unsaid.
+    pub(super) fn report_mismatch(&mut self, sid: TaskQueueSid) {
+        if self.ws.index.eligible(sid).next().is_some() {
+            return;
+        }
+        let Some(expression) = self.ws.index.queue_expression(sid) else { return };
+        let state = &self.ws.state;
+        let mut workers = state.workers.values().map(|entry| &entry.worker).take(MISMATCHED_WORKERS_MAX);
+        let found = workers.find_map(|worker| Some((worker, state.mismatch(worker, expression)?)));
+        let Some((worker, mismatch)) = found else { return };
+        let message = format!(
+            "TaskQueue {sid} serves nobody: {mismatch}, for example for worker {} ({})",
+            worker.friendly_name, worker.sid
+        );
+        self.effects.push(Effect::Notify { code: IGNORED, message, resource: sid.to_string() });
     }
 }
 

@@ -1,8 +1,10 @@
 //! Workflows: filters, targets, skipping and timing out (reference: TaskRouter §3.2).
 
 use super::*;
+use crate::routing::limits::ASSIGNMENTS_MAX;
 use crate::routing::model::*;
 use crate::routing::scope::task_matches;
+use crate::routing::statistics::Scope;
 use crate::routing::waiting::{Named, Rank};
 use crate::routing::workflow::{Definition, Target};
 use expr::SkipScope;
@@ -20,8 +22,6 @@ enum Scan {
 const EXHAUSTED: &str = "Task canceled on Workflow timeout";
 const SKIPPED: &str = "Task canceled on Workflow skip";
 const UNMATCHED: &str = "Task does not match any filter of its Workflow";
-/// Moves from pending to reserved after which a task is given up (reference: TaskRouter §4.1).
-const ASSIGNMENTS_MAX: u32 = 1_000;
 const WORN_OUT: &str = "Task TTL Exceeded or Max assignment count exceeded";
 /// Begins the reason of a task whose one worker did not take it.
 const REFUSED: &str = "RoutingTarget not available for Reservation acceptance";
@@ -162,6 +162,10 @@ impl Deciding<'_> {
                 self.emit(Event::TaskQueueMoved { task: sid, from });
             }
             self.emit(Event::TaskQueueEntered { task: sid, queue: target.queue });
+            // The first who waits in vain.
+            if self.ws.tasks_now(&Scope::Queue(target.queue), None).total() == 1 {
+                self.report_mismatch(target.queue);
+            }
         }
         self.report_known_worker(sid, target);
     }

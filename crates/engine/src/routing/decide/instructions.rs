@@ -10,6 +10,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const TIMEOUT_MAX: Duration = Duration::from_secs(999);
 /// What carrying out an instruction may take beyond its ringing before it is given up.
 const GRACE: Duration = Duration::from_secs(30);
+/// How many a conference may be limited to.
+const PARTICIPANTS: std::ops::RangeInclusive<usize> = 2..=PARTICIPANTS_MAX;
 const CALL_EVENTS: [&str; 4] = ["initiated", "ringing", "answered", "completed"];
 
 fn refuse<T>(code: u32, message: impl Into<String>) -> Decided<T> {
@@ -38,10 +40,10 @@ fn is_caller_id(text: &str) -> bool {
     !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"'))
 }
 
-fn check_ringing(timeout: Option<Duration>) -> Decided<()> {
+fn check_ringing(timeout: Option<Duration>, code: u32) -> Decided<()> {
     match timeout {
         Some(timeout) if timeout.is_zero() || timeout > TIMEOUT_MAX => {
-            refuse(20001, "Timeout of an instruction must be from 1 to 999 seconds")
+            refuse(code, "Timeout of an instruction must be from 1 to 999 seconds")
         }
         _ => Ok(()),
     }
@@ -156,7 +158,7 @@ impl Deciding<'_> {
             return refuse(40148, format!("supervise: task {} has no 'from' attribute", offer.task));
         };
         check_url(given(&with.status_callback), 20001, "status_callback")?;
-        check_ringing(with.timeout)?;
+        check_ringing(with.timeout, 20001)?;
         let SuperviseInstruction { mode, timeout, status_callback, status_callback_events, .. } = with;
         let order =
             SuperviseOrder { worker, to, from, mode, timeout, status_callback, status_callback_events };
@@ -191,7 +193,8 @@ impl Deciding<'_> {
             return refuse(40134, format!("'{event}' is not a status callback event"));
         }
         check_url(given(&with.status_callback_url), 40157, "status_callback_url")?;
-        check_ringing(with.timeout)?;
+        check_ringing(with.timeout, 20001)?;
+        with.timeout.get_or_insert(TIMEOUT);
         Ok(with)
     }
 
@@ -227,8 +230,18 @@ impl Deciding<'_> {
             return refuse(40142, format!("task {} has neither call_sid nor outbound_to", offer.task));
         }
         check_url(given(&with.status_callback), 40159, "status_callback")?;
-        check_url(given(&with.conference_status_callback), 40159, "conference_status_callback")?;
-        check_ringing(with.timeout)?;
+        for (url, name) in [
+            (&with.conference_status_callback, "conference_status_callback"),
+            (&with.recording_status_callback, "recording_status_callback"),
+            (&with.conference_recording_status_callback, "conference_recording_status_callback"),
+        ] {
+            check_url(given(url), 40159, name)?;
+        }
+        if !PARTICIPANTS.contains(&with.max_participants) {
+            return refuse(20001, format!("max_participants must be from 2 to {PARTICIPANTS_MAX}"));
+        }
+        check_ringing(with.timeout, 14233)?;
+        with.timeout.get_or_insert(TIMEOUT);
         Ok(with)
     }
 
@@ -284,7 +297,8 @@ fn check_call(offer: &Offer, mut with: CallInstruction) -> Decided<CallInstructi
         _ => return refuse(40112, "call: 'url' is missing or not a URL"),
     }
     check_url(given(&with.status_callback_url), 40158, "status_callback_url")?;
-    check_ringing(with.timeout)?;
+    check_ringing(with.timeout, 20001)?;
+    with.timeout.get_or_insert(TIMEOUT);
     Ok(with)
 }
 

@@ -16,6 +16,7 @@ mod workers;
 use super::command::*;
 use super::effect::{Effect, Offer, VoiceOrder};
 use super::event::{Event, Recorded};
+use super::limits::NAME_CHARS_MAX;
 use super::workspace::Workspace;
 use base::*;
 use transfers::NewTransfer;
@@ -122,9 +123,6 @@ impl<'a> Deciding<'a> {
         Ok(answer)
     }
 }
-
-/// Longest friendly name, in characters (reference: TaskRouter limits).
-const NAME_CHARS_MAX: usize = 64;
 
 /// A friendly name that may be kept.
 fn name(text: String) -> Decided<String> {

@@ -1,15 +1,11 @@
 //! Tasks: created, changed, ended (reference: TaskRouter §1.8, §4).
 
 use super::*;
+use crate::routing::limits::{PRIORITY_MAX, TASK_TIMEOUT_MAX, TASKS_MAX};
 use crate::routing::model::*;
 use crate::routing::workspace::call_of;
 use serde_json::{Map, Value};
-use std::time::Duration;
 
-/// Longest time a task may wait (reference: TaskRouter limits).
-const TIMEOUT_MAX: Duration = Duration::from_secs(1_209_600);
-/// Tasks in one workspace, finished ones included until they are purged.
-const TASKS_MAX: usize = 500_000;
 /// 1900-01-01T00:00:00Z.
 const YEAR_1900: Timestamp = Timestamp(-2_208_988_800_000_000);
 
@@ -86,7 +82,7 @@ impl Deciding<'_> {
         }
         let channel = self.find_channel(new.channel.as_deref().unwrap_or("default"))?;
         check_priority(new.priority)?;
-        if new.timeout.is_zero() || new.timeout > TIMEOUT_MAX {
+        if new.timeout.is_zero() || new.timeout > TASK_TIMEOUT_MAX {
             return refuse("Timeout must be from 1 to 1209600 seconds".to_owned());
         }
         if let Some(start) = new.virtual_start {
@@ -331,8 +327,8 @@ fn merged(base: &Attributes, merge: Map<String, Value>) -> Attributes {
 }
 
 pub(super) fn check_priority(priority: u32) -> Decided<()> {
-    match i32::try_from(priority) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(RoutingError::refused("Priority must be from 0 to 2147483647")),
+    if priority > PRIORITY_MAX {
+        return Err(RoutingError::refused(format!("Priority must be from 0 to {PRIORITY_MAX}")));
     }
+    Ok(())
 }

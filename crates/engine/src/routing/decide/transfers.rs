@@ -9,6 +9,7 @@ use super::tasks::check_priority;
 use super::voice::REQUEUE_PRIORITY;
 use super::*;
 use crate::routing::index::VoiceLoad;
+use crate::routing::limits::ASSIGNMENTS_MAX;
 use crate::routing::model::*;
 use crate::routing::waiting::Pool;
 use crate::routing::workspace::call_of;
@@ -17,8 +18,6 @@ use std::time::Duration;
 
 /// How long a task that nobody has after a failed transfer is left as it is.
 pub(in crate::routing) const RETURN_AFTER: Duration = Duration::from_secs(20);
-/// Offers of one task after which a transfer to a queue is given up.
-const ASSIGNMENTS_MAX: u32 = 1_000;
 /// The marker of a parked task, cleared when it is picked up: a later transfer must not come back to the parker.
 const PARKED: &str = "workerParked";
 

@@ -37,7 +37,9 @@ impl Deciding<'_> {
                 }
                 Ok(Answer::Reservation(reservation))
             }
-            VoiceReport::Failed { reservation, code, reason } => self.failed(reservation, code, reason),
+            VoiceReport::Failed { reservation, code, dialled, reason } => {
+                self.failed(reservation, code, dialled, reason)
+            }
             VoiceReport::CallEnded { task, cause } => {
                 self.known_task(task)?;
                 self.call_ended(task, cause);
@@ -116,7 +118,7 @@ impl Deciding<'_> {
         self.keep_ready(by);
     }
 
-    fn failed(&mut self, sid: ReservationSid, code: u32, reason: String) -> Decided {
+    fn failed(&mut self, sid: ReservationSid, code: u32, dialled: Option<u32>, reason: String) -> Decided {
         let reservation = self.known_reservation(sid)?;
         match (reservation.status, reservation.instruction) {
             // They are busy, or the worker has hung up: nobody is offered it again.
@@ -128,7 +130,7 @@ impl Deciding<'_> {
             // The phone could not be rung; the offer stands until its own timeout and can be taken elsewhere.
             (ReservationStatus::Pending, Some(InstructionKind::Ring)) => {}
             (ReservationStatus::Pending, _) => {
-                self.cancel_offer(sid, Some(code));
+                self.cancel_offer(sid, dialled.or(Some(code)));
                 self.effects.push(Effect::Notify { code, message: reason, resource: sid.to_string() });
             }
             _ => self.pick_up_failed(sid),
@@ -247,17 +249,22 @@ impl Deciding<'_> {
         }
     }
 
-    fn conversation_ended(&mut self, sid: ReservationSid, post_work: Option<ActivitySid>) -> Decided {
+    fn conversation_ended(&mut self, sid: ReservationSid, post_work: Option<PostWork>) -> Decided {
         let reservation = self.known_reservation(sid)?;
         let worker = reservation.worker;
-        if let Some(activity) = post_work {
-            self.known_activity(activity)?;
-        }
         let talks = matches!(reservation.voice, Some(VoiceState::Live { .. }) | None);
         if reservation.status == ReservationStatus::Accepted && talks {
             self.end_conversation(sid);
-            if let Some(activity) = post_work {
-                self.set_activity(worker, activity);
+            match post_work {
+                Some(PostWork { activity, .. }) if self.ws.state.activities.contains_key(&activity) => {
+                    self.set_activity(worker, activity);
+                }
+                // The conversation is over whatever the activity.
+                Some(PostWork { activity, code }) => {
+                    let message = format!("post-work activity {activity} does not exist");
+                    self.effects.push(Effect::Notify { code, message, resource: sid.to_string() });
+                }
+                None => {}
             }
         }
         Ok(Answer::Reservation(sid))

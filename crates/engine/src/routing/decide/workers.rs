@@ -2,10 +2,8 @@
 
 use super::*;
 use crate::routing::apply::worker_channel;
+use crate::routing::limits::CAPACITY_MAX;
 use crate::routing::model::*;
-
-/// Most tasks that a worker may hold on one channel.
-const CAPACITY_MAX: u32 = 1_000_000;
 
 impl Deciding<'_> {
     pub(super) fn create_worker(
@@ -20,6 +18,7 @@ impl Deciding<'_> {
         if let Some(activity) = activity {
             self.known_activity(activity)?;
         }
+        self.room_in_activity(activity.unwrap_or(self.ws.state.settings.default_activity))?;
         let channels: Vec<TaskChannelSid> = self.ws.state.channels.keys().copied().collect();
         let mut worker = Worker {
             sid: WorkerSid::generate(self.entropy),
@@ -75,6 +74,9 @@ impl Deciding<'_> {
         };
         if let Some(activity) = change.activity {
             self.known_activity(activity)?;
+            if !self.ws.state.activity_available(worker.activity) {
+                self.room_in_activity(activity)?;
+            }
         }
         let leaves = change.activity.is_some_and(|activity| !self.ws.state.activity_available(activity));
         if change.reject_pending && !leaves {
