@@ -14,6 +14,9 @@ const STEPS: &[(&str, &str)] = &[
     ("applications", include_str!("../../migrations/0004_applications.postgres.sql")),
     ("timeline_sid", include_str!("../../migrations/0005_timeline_sid.postgres.sql")),
     ("users", include_str!("../../migrations/0006_users.postgres.sql")),
+    ("0007", ""),
+    ("0008", ""),
+    ("audit", include_str!("../../migrations/0009_audit.postgres.sql")),
 ];
 
 /// Held while the schema is brought up to date, so that nodes that start together do not race. Any number, always the same.

@@ -12,6 +12,9 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0004_applications.sqlite.sql"),
     include_str!("../../migrations/0005_timeline_sid.sqlite.sql"),
     include_str!("../../migrations/0006_users.sqlite.sql"),
+    "", // 0007
+    "", // 0008
+    include_str!("../../migrations/0009_audit.sqlite.sql"),
 ];
 
 /// The number of the last step.
