@@ -12,7 +12,8 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(here, '../../..');
 const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const images = path.join(root, 'docs/images');
+// What a run of the tests sees is beside the build; TANDEM_IMAGES=write renews the pictures of the documents.
+const images = process.env.TANDEM_IMAGES === 'write' ? path.join(root, 'docs/images') : path.join(target, 'images');
 
 /** How long a page may take to show something, in milliseconds. */
 export const WITHIN = 20_000;
