@@ -12,7 +12,8 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(here, '../../..');
 const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const images = path.join(root, 'docs/images');
+// What a run of the tests sees is beside the build; TANDEM_IMAGES=write renews the pictures of the documents.
+const images = process.env.TANDEM_IMAGES === 'write' ? path.join(root, 'docs/images') : path.join(target, 'images');
 
 /** How long a page may take to show something, in milliseconds. */
 export const WITHIN = 20_000;
@@ -24,6 +25,9 @@ const FLAGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
 ];
+
+/** The voices that people may have, in Hz: those that the phones of the stage know. */
+const TONES = [440, 620, 800, 1000, 1200, 1400, 1600, 1850, 2100, 2400];
 
 /** How far a heard tone may be off, in Hz: what one bin of the analyser is wide. */
 const TONE_OFF = 25;
@@ -92,6 +96,16 @@ export class Stage {
     rmSync(this.folder, { recursive: true });
     this.program.stdin.end(`${JSON.stringify({ do: 'stop' })}\n`);
     await new Promise((resolve) => this.program.once('exit', resolve));
+  }
+
+  /** Who of these users is offered the call. */
+  async whoRings(users, number) {
+    const end = Date.now() + WITHIN;
+    for (;;) {
+      for (const user of users) if ((await user.row(number, 'ringing').count()) > 0) return user;
+      if (Date.now() > end) throw new Error(`${number} rings nowhere`);
+      await users[0].page.waitForTimeout(50);
+    }
   }
 
   /**
@@ -202,8 +216,14 @@ export class User {
 
   /** What comes out of the phone in the page: a tone in Hz, or `silence`. */
   async hears(what) {
-    const heard = await this.page.evaluate(listen, { what, off: TONE_OFF, within: WITHIN });
-    if (heard !== what) throw new Error(`heard ${heard}, not ${what}`);
+    await this.hearsAll(what === 'silence' ? [] : [what]);
+  }
+
+  /** These tones at once, and no other. */
+  async hearsAll(tones) {
+    const heard = await this.page.evaluate(listen, { tones, known: TONES, off: TONE_OFF, within: WITHIN });
+    const want = [...tones].sort((a, b) => a - b).join('+') || 'silence';
+    if (heard !== want) throw new Error(`heard ${heard}, not ${want}`);
   }
 
   /** axe on the page as it is, in both themes, and a picture of it. */
@@ -233,16 +253,19 @@ export class User {
   }
 }
 
-/** Runs in the page: listens until it hears `what`, and answers that, or what it heard last. */
-async function listen({ what, off, within }) {
+/** Runs in the page: listens until it hears exactly these tones, and answers them, or what it heard last. */
+async function listen({ tones, known, off, within }) {
   const context = new AudioContext({ sampleRate: 48_000 });
   await context.resume();
   const end = performance.now() + within;
+  const want = [...tones].sort((a, b) => a - b).join('+') || 'silence';
   let heard = 'nothing at all';
   let source;
   let stream;
   const analyser = new AnalyserNode(context, { fftSize: 4096, smoothingTimeConstant: 0 });
   const bins = new Float32Array(analyser.frequencyBinCount);
+  const bin = (hz) => Math.round((hz * analyser.fftSize) / context.sampleRate);
+  const wide = Math.ceil(bin(off));
   try {
     for (let steady = 0; performance.now() < end; ) {
       const now = document.getElementById('ear')?.srcObject;
@@ -254,13 +277,16 @@ async function listen({ what, off, within }) {
       }
       await new Promise((done) => setTimeout(done, 50));
       analyser.getFloatFrequencyData(bins);
-      const loudest = bins.indexOf(Math.max(...bins));
-      const hz = (loudest * context.sampleRate) / analyser.fftSize;
-      heard = bins[loudest] < -70 ? 'silence' : Math.round(hz);
-      const right = what === heard || (typeof heard === 'number' && Math.abs(heard - what) <= off);
-      steady = right ? steady + 1 : 0;
+      const loudest = Math.max(...bins);
+      const level = (hz) => Math.max(...bins.slice(bin(hz) - wide, bin(hz) + wide + 1));
+      // Of voices that speak at once, none is much softer than another.
+      const there = known.filter((hz) => level(hz) > -70 && level(hz) > loudest - 12);
+      const peak = bins.indexOf(loudest);
+      const strange = loudest > -70 && !there.some((hz) => Math.abs(bin(hz) - peak) <= wide);
+      heard = strange ? `something at ${Math.round((peak * context.sampleRate) / analyser.fftSize)} Hz` : there.join('+') || 'silence';
+      steady = heard === want ? steady + 1 : 0;
       // For a quarter of a second: what is left of another sound does not count.
-      if (steady >= 5) return what;
+      if (steady >= 5) return heard;
     }
     return heard;
   } finally {

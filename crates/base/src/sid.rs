@@ -159,6 +159,8 @@ sids! {
     SipCredentialSid = "CR";
     /// Somebody who signs in to the desk.
     UserSid = "US";
+    /// An entry of the audit list.
+    AuditSid = "AE";
     /// A Sync (or chat) service.
     ServiceSid = "IS";
     /// A Sync map.

@@ -13,6 +13,7 @@ use engine::routing::Workspace;
 use engine::routing::command::{Answer as Decided, Command, RoutingError};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use store::model::User;
 use wire::{Address, ApiError, Params};
 
 /// What handlers share.
@@ -100,6 +101,8 @@ impl App {
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub account: AccountSid,
+    /// Who signed in; `None` for whoever has the account's credentials.
+    pub user: Option<User>,
     /// Root of the product's URLs, version included.
     pub at: Address,
     pub params: Params,
@@ -114,13 +117,14 @@ impl FromRequest<App> for Asked {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
         let (mut parts, body) = request.into_parts();
-        let account = account(&mut parts, app).await?;
+        let (account, user) = account(&mut parts, app).await?;
         let body = read_body(&parts.headers, body).await?;
         let is_json = content_type(&parts.headers).contains("json");
         let form: &[u8] = if is_json { b"" } else { &body };
         let if_match = parts.headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
         Ok(Self {
             account,
+            user,
             at: address(&parts),
             params: Params::parse(parts.uri.query().unwrap_or_default(), form)?,
             if_match: if_match.and_then(wire::taskrouter::if_match),
@@ -129,12 +133,12 @@ impl FromRequest<App> for Asked {
     }
 }
 
-/// The account that a request may act for: by its credentials, else by its session if that may do this.
-async fn account(parts: &mut Parts, app: &App) -> Result<AccountSid, ApiError> {
+/// The account that a request may act for, by its credentials, else by the session of a user who may do this.
+async fn account(parts: &mut Parts, app: &App) -> Result<(AccountSid, Option<User>), ApiError> {
     let signs_in =
         !parts.headers.contains_key(header::AUTHORIZATION) && access::cookie(&parts.headers).is_some();
     if !signs_in {
-        return auth::authenticate(app, &parts.headers).await;
+        return Ok((auth::authenticate(app, &parts.headers).await?, None));
     }
     let user = access::signed_in(app, &parts.method, &parts.headers).await?.user;
     let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -144,7 +148,7 @@ async fn account(parts: &mut Parts, app: &App) -> Result<AccountSid, ApiError> {
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     };
     match access::permitted(&user, &parts.method, route.as_deref().unwrap_or_default(), named) {
-        true => Ok(user.account),
+        true => Ok((user.account, Some(user))),
         false => Err(ApiError::of(20403)),
     }
 }

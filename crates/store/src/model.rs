@@ -171,6 +171,26 @@ pub struct UserSession {
     pub expires: Timestamp,
 }
 
+/// What somebody did to the work of others, or to the set-up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    pub sid: AuditSid,
+    pub account: AccountSid,
+    /// Where, if it was in a workspace.
+    pub workspace: Option<WorkspaceSid>,
+    /// Who; `None` for whoever had the account's credentials.
+    pub user: Option<UserSid>,
+    /// What they were called then.
+    pub login: Option<String>,
+    /// `call.listen`, `worker.activity`, …
+    pub act: String,
+    /// What it was done to: a SID.
+    pub subject: String,
+    /// In a few words.
+    pub detail: Option<String>,
+    pub created: Timestamp,
+}
+
 /// A phone's account: user name and the digests of its password, and whose phone it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SipAccount {

@@ -181,6 +181,10 @@ questions! {
     read user_session(digest: String, now: Timestamp) -> Option<UserSession> = users::session;
     /// Ends a session; whether it was there.
     write user_session_remove(digest: String) -> bool = users::session_remove;
+    /// Keeps what somebody did.
+    write audit_add(entry: AuditEntry) -> () = users::audit_add;
+    /// What people did in a workspace, newest first.
+    read audit(workspace: WorkspaceSid, page: Page) -> Rows<AuditEntry> = users::audit;
     /// Ends every session of a user; how many.
     write user_sessions_remove(user: UserSid) -> u64 = users::sessions_remove;
 }

@@ -250,10 +250,14 @@ told! {
 
     /// Somebody else in a conversation.
     struct DeskParty {
-        /// `WK…`
-        pub worker_sid: String,
-        /// Their name.
+        /// What `Talk` calls them: `WK…`, or `CA…` of somebody outside.
+        pub party: String,
+        /// `WK…`, unless they are outside.
+        pub worker_sid: Option<String>,
+        /// Their name; outside, what was called.
         pub name: String,
+        /// They are being called.
+        pub ringing: bool,
         /// Is not heard.
         pub muted: bool,
         /// Hears music.

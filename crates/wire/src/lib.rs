@@ -10,6 +10,9 @@
 //! - [`taskrouter`], [`instruction`], [`statistics`]: TaskRouter v1. [`event_bridge`]: its realtime protocol. [`api2010`], [`conferences`], [`recordings`], [`notifications`]: the 2010 API. [`sync`]: Sync v1. [`tandem`]: our own. [`desk`]: what the desk is told.
 //! - [`openapi`]: the document that describes our own API.
 
+// The OpenAPI document is one literal.
+#![recursion_limit = "256"]
+
 pub mod address;
 pub mod api2010;
 pub mod conferences;

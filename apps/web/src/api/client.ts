@@ -34,6 +34,8 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
 export const get = <T>(path: string) => ask<T>('GET', path);
 export const post = <T = unknown>(path: string, body: unknown = {}) => ask<T>('POST', path, body);
 
+export const remove = (path: string) => ask<void>('DELETE', path);
+
 /** Asks who is signed in; null for nobody. */
 export async function whoAmI(): Promise<SessionView | null> {
   const session = await ask<SessionView | null>('GET', '/Session');

@@ -276,13 +276,21 @@ transfer: DeskTransfer | null, };
 
 export type DeskParty = { 
 /**
- * `WK…`
+ * What `Talk` calls them: `WK…`, or `CA…` of somebody outside.
  */
-worker_sid: string, 
+party: string, 
 /**
- * Their name.
+ * `WK…`, unless they are outside.
+ */
+worker_sid: string | null, 
+/**
+ * Their name; outside, what was called.
  */
 name: string, 
+/**
+ * They are being called.
+ */
+ringing: boolean, 
 /**
  * Is not heard.
  */

@@ -1,13 +1,16 @@
-import { createContext, useCallback, useContext, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { ApiFailure, post } from '../api/client';
 import type { DeskCall, SessionView } from '../api/desk.gen';
 import type { Desk } from '../core/desk';
 import type { DeskStream, State } from '../core/stream';
 import { phoneOf, type Phone } from '../phone/phone';
 import type { Station } from '../phone/station';
+import type { Supervision } from '../features/supervise';
 import { useWords, type Key } from '../i18n';
 
-export type Page = 'desk' | 'missed' | 'queues' | 'team';
+export type Page = 'desk' | 'missed' | 'queues' | 'team' | 'timeline' | 'audit';
+/** A call whose timeline is shown. */
+export type StoryOf = { worker: string; reservation: string; name: string };
 /** What lies over the page; one at a time. */
 export type Layer =
   | { is: 'dial'; to?: string }
@@ -43,6 +46,15 @@ export type Here = {
   answer: (call: DeskCall) => Promise<boolean>;
   /** Asks the server for something about the agent. */
   ask: (what: Key, path: string, body: object) => Promise<boolean>;
+  /** Asks the server for something about others. */
+  request: (what: Key, path: string, body: object) => Promise<boolean>;
+  story: StoryOf | null;
+  /** Shows a call's timeline. */
+  tell: (of: StoryOf) => void;
+  supervision: Supervision | null;
+  supervise: (now: Supervision | null) => void;
+  /** A call from this colleague was asked for: it is taken as soon as it rings. */
+  expect: (worker: string) => void;
   beActivity: (sid: string) => Promise<boolean>;
   dismiss: (notice: string) => void;
   retry: () => void;
@@ -65,6 +77,9 @@ export function DeskProvider({ session, stream, station, signOut, children, wait
   const [page, go] = useState<Page>('desk');
   const [layer, open] = useState<Layer | null>(null);
   const [chosen, select] = useState<string | null>(null);
+  const [story, setStory] = useState<StoryOf | null>(null);
+  const [supervision, supervise] = useState<Supervision | null>(null);
+  const [expected, expect] = useState<string | null>(null);
   const [pending, setPending] = useState<ReadonlySet<string>>(new Set());
   const [trouble, setTrouble] = useState<Trouble | null>(null);
   const busy = useRef(new Set<string>());
@@ -121,12 +136,25 @@ export function DeskProvider({ session, stream, station, signOut, children, wait
           }
           if (!(await taken)) throw new Error(say('fail.answer'));
         }),
+      request: (what, path, body) => run('desk', what, () => post(path, body)),
+      story, supervision, supervise, expect,
+      tell: (of) => {
+        setStory(of);
+        go('timeline');
+      },
       ask: (what, below, body) => run('desk', what, () => post(`${base}${below}`, body)),
       beActivity: (sid) => run('desk', 'action.activity', () => post(`${base}/Activity`, { activity_sid: sid })),
       dismiss: (notice) => stream.dismiss(notice),
       retry: stream.now,
     };
-  }, [session, state, desk, page, layer, pending, trouble, chosen, run, base, stream, station, signOut, say]);
+  }, [session, state, desk, page, layer, pending, trouble, chosen, run, base, stream, station, signOut, say, story, supervision]);
 
+  const from = desk?.people.find((one) => one.worker_sid === expected)?.name;
+  const asked = from && desk?.calls.find((call) => call.state === 'ringing' && call.transferred_by === from);
+  useEffect(() => {
+    if (!asked || !here) return;
+    expect(null);
+    void here.answer(asked);
+  }, [asked, here]);
   return here ? <Context value={here}>{children}</Context> : waiting;
 }

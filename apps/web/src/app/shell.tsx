@@ -7,6 +7,8 @@ import { Missed, Queues, Team } from '../features/boards';
 import { Layers } from '../features/layers';
 import { PhoneBanner, PhoneMenu, useMutedVoice, useStation, type Microphone } from '../features/phone';
 import { Strip } from '../features/strip';
+import { Audit, SupervisionBanner } from '../features/supervise';
+import { TimelinePage } from '../features/timeline';
 import { Customer, MyWork, Selected } from '../features/work';
 import { LANGUAGES, useWords, type Language } from '../i18n';
 import { Icon, type IconName } from '../ui/icons';
@@ -20,7 +22,11 @@ const PAGES: { page: Page; icon: IconName }[] = [
   { page: 'missed', icon: 'missed' },
   { page: 'queues', icon: 'queues' },
   { page: 'team', icon: 'team' },
+  { page: 'timeline', icon: 'clock' },
+  { page: 'audit', icon: 'list' },
 ];
+/** Pages of those who answer for others. */
+const SUPERVISORS: readonly Page[] = ['audit'];
 /** How often a ringing call is heard. */
 const RING_MS = 3000;
 /** Two presses of End by key within this time end a call. */
@@ -38,7 +44,7 @@ export function Shell({ works }: { works: boolean }) {
       <a className="skip" href="#main">{say('app.skip')}</a>
       <Header microphone={microphone} />
       <nav className="rail" aria-label={say('nav.label')}>
-        {PAGES.map(({ page, icon }) => (
+        {PAGES.filter(({ page }) => here.desk.me.role !== 'agent' || !SUPERVISORS.includes(page)).map(({ page, icon }) => (
           <button key={page} type="button" aria-current={here.page === page ? 'page' : undefined} onClick={() => here.go(page)}>
             <Icon name={icon} size={20} />
             <span>{say(`nav.${page}`)}</span>
@@ -49,6 +55,7 @@ export function Shell({ works }: { works: boolean }) {
       <div className="column">
         <LinkBanner />
         <PhoneBanner microphone={microphone} allow={allow} />
+        <SupervisionBanner />
         <Strip />
         <Notices />
         <Trouble where="desk" />
@@ -58,6 +65,8 @@ export function Shell({ works }: { works: boolean }) {
           {here.page === 'missed' && <Missed />}
           {here.page === 'queues' && <Queues />}
           {here.page === 'team' && <Team />}
+          {here.page === 'timeline' && <TimelinePage />}
+          {here.page === 'audit' && <Audit />}
         </main>
       </div>
       <Layers />

@@ -1,4 +1,4 @@
-import { get, post } from '../api/client';
+import { get } from '../api/client';
 import type { MissedCall } from '../api/desk.gen';
 import { useHere } from '../app/context';
 import { prettyNumber } from '../core/desk';
@@ -6,6 +6,8 @@ import { useWords } from '../i18n';
 import { Clock, Press } from '../ui/parts';
 import { useLoaded } from '../ui/loaded';
 import { doing } from './layers';
+import { TheirCalls } from './supervise';
+import { VoicemailList } from './voicemail';
 
 export function Missed() {
   const here = useHere();
@@ -41,6 +43,7 @@ export function Missed() {
           </tbody>
         </table>
       )}
+      <VoicemailList />
     </div>
   );
 }
@@ -87,7 +90,7 @@ export function Team() {
   const { desk } = here;
   const supervises = desk.me.role !== 'agent';
   const change = (worker: string, activity_sid: string) =>
-    void post(`/Workspaces/${desk.me.workspace_sid}/Workers/${worker}/Activity`, { activity_sid });
+    void here.request('action.activity', `/Workspaces/${desk.me.workspace_sid}/Workers/${worker}/Activity`, { activity_sid });
   return (
     <div className="board">
       <h2>{say('team.title')}</h2>
@@ -117,7 +120,10 @@ export function Team() {
                   ) : person.activity}
                 </td>
                 <td className="figure"><Clock since={person.since} /></td>
-                <td><span className={`dot ${tone}`}>{word}</span></td>
+                <td>
+                  <span className={`dot ${tone}`}>{word}</span>
+                  {supervises && person.worker_sid !== desk.me.worker_sid && <TheirCalls person={person} />}
+                </td>
                 <td className="figure">{person.parked}</td>
                 <td>{person.skills.join(', ')}</td>
               </tr>

@@ -52,17 +52,42 @@ export function Layers() {
 const SENT_MAX = 24;
 const KEYPAD = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '+', '0', '⌫'];
 
+type Caller = { number: string; name: string; own: boolean };
+
+/** Which number the called party sees. */
+function CallerId({ value, change }: { value: string; change: (number: string) => void }) {
+  const here = useHere();
+  const { say } = useWords();
+  const { workspace_sid, worker_sid } = here.desk.me;
+  const path = `/Workspaces/${workspace_sid}/Workers/${worker_sid}/CallerIds`;
+  const loaded = useLoaded(async () => (await get<{ caller_ids: Caller[] }>(path)).caller_ids, [path]);
+  return (
+    <label className="field">
+      <span>{say('dial.from')}</span>
+      <select value={value} onChange={(event) => change(event.target.value)}>
+        <option value="">{say('dial.from.own')}</option>
+        {(Array.isArray(loaded) ? loaded : []).map((one) => (
+          <option key={one.number} value={one.number}>
+            {one.name === one.number ? prettyNumber(one.number) : `${prettyNumber(one.number)} · ${one.name}`}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 function Dial({ to: first }: { to: string }) {
   const here = useHere();
   const { say } = useWords();
   const [to, set] = useState(first);
+  const [from, setFrom] = useState('');
   const [left, setLeft] = useState(false);
   const number = numberIn(to);
   const active = activeCall(here.desk);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setLeft(true);
-    if (number && (await here.ask('action.dial', '/Calls', { to: number }))) here.open(null);
+    if (number && (await here.ask('action.dial', '/Calls', from ? { to: number, from } : { to: number }))) here.open(null);
   };
   return (
     <Dialog title={say('dial.title')}>
@@ -81,6 +106,7 @@ function Dial({ to: first }: { to: string }) {
             <button key={key} type="button" onClick={() => set(key === '⌫' ? to.slice(0, -1) : to + key)}>{key}</button>
           ))}
         </div>
+        <CallerId value={from} change={setFrom} />
         {active && <p className="hint">{say('dial.parks', { name: nameOf(active) })}</p>}
         <Trouble where="desk" />
         <button type="submit" className="press primary big"><Icon name="phone" /><span>{say('dial.call')}</span></button>
@@ -131,6 +157,7 @@ function Transfer({ sid }: { sid: string }) {
   const { say } = useWords();
   const [find, setFind] = useState('');
   const [note, setNote] = useState('');
+  const [from, setFrom] = useState('');
   const call = here.desk.calls.find((c) => c.reservation_sid === sid);
   if (!call) return null;
   const own = here.desk.me.worker_sid;
@@ -140,7 +167,7 @@ function Transfer({ sid }: { sid: string }) {
   const queues = here.desk.queues.filter((q) => q.eligible > 0 && matches(q.name, find));
   const number = numberIn(find);
   const send = async (to: string, mode: 'send' | 'consult') => {
-    if (await here.act(call, 'action.transfer', 'Transfer', { to, mode, note })) here.open(null);
+    if (await here.act(call, 'action.transfer', 'Transfer', { to, mode, note, ...(from ? { from } : {}) })) here.open(null);
   };
   const both = (to: string, who: string) => (
     <span className="buttons">
@@ -158,7 +185,7 @@ function Transfer({ sid }: { sid: string }) {
         {number && (
           <li>
             <Icon name="out" /><span className="grow">{prettyNumber(number)}</span>
-            <Press aria-label={`${say('transfer.send')}: ${number}`} onClick={() => void send(number, 'send')}>{say('transfer.send')}</Press>
+            {both(number, number)}
           </li>
         )}
         {people.slice(0, FOUND_MAX).map((person) => {
@@ -181,6 +208,7 @@ function Transfer({ sid }: { sid: string }) {
         ))}
         {!number && people.length === 0 && queues.length === 0 && <li className="hint">{say('transfer.none')}</li>}
       </ul>
+      {number && <CallerId value={from} change={setFrom} />}
       <label className="field">
         <span>{say('transfer.note')}</span>
         <input autoComplete="off" value={note} onChange={(event) => setNote(event.target.value)} />
@@ -191,7 +219,7 @@ function Transfer({ sid }: { sid: string }) {
 }
 
 type Item = { id: string; text: string; hint?: string; run: () => unknown };
-const PAGES: Page[] = ['desk', 'missed', 'queues', 'team'];
+const PAGES: Page[] = ['desk', 'missed', 'queues', 'team', 'timeline'];
 
 function Palette() {
   const here = useHere();

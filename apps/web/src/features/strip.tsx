@@ -1,5 +1,5 @@
 import { useRef, useState } from 'react';
-import type { DeskCall } from '../api/desk.gen';
+import type { DeskCall, DeskParty } from '../api/desk.gen';
 import { useHere } from '../app/context';
 import { answer, available, dial, end, hold, keypad, mute, park, pickUp, reject, transfer } from '../core/actions';
 import { activeCall, isAvailable, nameOf, prettyNumber } from '../core/desk';
@@ -56,9 +56,9 @@ export function Origin({ call }: { call: DeskCall }) {
         <Badge tone="blue" icon="queues">{say('badge.queue', { queue: call.queue_name })}</Badge>
       )}
       {call.recalled && <Badge tone="orange" icon="clock">{say('badge.returned')}</Badge>}
-      {call.others.map((party) => (
-        <Badge key={party.worker_sid} tone={party.supervises ? 'red' : 'grey'} icon={party.supervises ? 'ring' : 'user'}>
-          {say(party.supervises ? 'badge.listening' : 'badge.with', { name: party.name })}
+      {call.others.filter((party) => !party.ringing).map((party) => (
+        <Badge key={party.party} tone={party.supervises ? 'red' : 'grey'} icon={party.supervises ? 'ring' : 'user'}>
+          {say(party.supervises ? 'badge.listening' : 'badge.with', { name: party.worker_sid ? party.name : prettyNumber(party.name) })}
         </Badge>
       ))}
     </>
@@ -165,8 +165,15 @@ function Controls({ call }: { call: DeskCall }) {
         </>
       );
     case 'parked': {
-      if (!isAvailable(desk)) return <Away call={call} />;
-      return <Do action={pickUp} call={call} icon={activeCall(desk) ? 'swap' : 'play'} tone={activeCall(desk) ? 'plain' : 'primary'} />;
+      return (
+        <>
+          {isAvailable(desk)
+            ? <Do action={pickUp} call={call} icon={activeCall(desk) ? 'swap' : 'play'} tone={activeCall(desk) ? 'plain' : 'primary'} />
+            : <Away call={call} />}
+          {desk.policy.on && <Press onClick={() => void here.act(call, 'action.requeue', 'ReturnToQueue')}>{say('action.requeue')}</Press>}
+          <Press icon="end" onClick={() => void end.run(here, call)}>{say('action.end')}</Press>
+        </>
+      );
     }
     case 'picking-up':
       return call.recalled ? <Do action={answer} call={call} icon="play" tone="primary" /> : null;
@@ -233,20 +240,7 @@ function Consult({ call }: { call: DeskCall }) {
       </div>
     );
   }
-  if (colleagues.length > 0) {
-    const to = colleagues.map((party) => party.name).join(', ');
-    return (
-      <div className="consult">
-        <span>{say('transfer.together', { name, to })}</span>
-        {colleagues.map((party) => (
-          <Press key={party.worker_sid} onClick={() => talk({ party: party.worker_sid, leave: true })}>
-            {say('action.remove')} · {party.name}
-          </Press>
-        ))}
-        <Press tone="primary" onClick={() => talk({ party: 'me', leave: true })}>{say('action.leave')}</Press>
-      </div>
-    );
-  }
+  if (colleagues.length > 0) return <Room call={call} parties={colleagues} />;
   if (of?.status === 'failed' && shown.current && put !== of.sid) {
     const held = call.held_since !== null;
     return (
@@ -258,4 +252,55 @@ function Consult({ call }: { call: DeskCall }) {
     );
   }
   return null;
+}
+
+/** Everybody in a conversation of more than two, and what can be done about each. */
+function Room({ call, parties }: { call: DeskCall; parties: DeskParty[] }) {
+  const here = useHere();
+  const { say } = useWords();
+  const name = nameOf(call);
+  const talk = (body: object) => here.act(call, 'action.transfer', 'Talk', body);
+  const held = call.held_since !== null;
+  const waiting = parties.filter((party) => party.held);
+  const merge = async () => {
+    if (held && !(await talk({ party: 'customer', hold: false }))) return;
+    for (const party of waiting) if (!(await talk({ party: party.party, hold: false }))) return;
+  };
+  const state = (party: DeskParty) => (party.ringing ? 'room.ringing' : party.held ? 'state.hold' : 'room.talking');
+  const shown = (party: DeskParty) => (party.worker_sid ? party.name : prettyNumber(party.name));
+  return (
+    <div className="consult room" role="group" aria-label={say('room.label', { name })}>
+      <ul>
+        <li>
+          <span className="grow">{name}</span>
+          <span className="hint">{say(held ? 'state.hold' : 'room.talking')}</span>
+          <Press onClick={() => void talk({ party: 'customer', hold: !held })}>
+            {say(held ? 'action.talk' : 'action.hold.name', { name })}
+          </Press>
+        </li>
+        {parties.map((party) => (
+          <li key={party.party}>
+            <span className="grow">{shown(party)}</span>
+            <span className="hint">{say(state(party))}</span>
+            {!party.ringing && (
+              <Press onClick={() => void talk({ party: party.party, hold: !party.held })}>
+                {say(party.held ? 'action.talk' : 'action.hold.name', { name: shown(party) })}
+              </Press>
+            )}
+            <Press onClick={() => void talk({ party: party.party, leave: true })}>
+              {say(party.ringing ? 'action.cancel' : 'action.remove')}<span className="hidden"> {shown(party)}</span>
+            </Press>
+          </li>
+        ))}
+      </ul>
+      <span className="buttons">
+        {(held || waiting.length > 0) && parties.some((party) => !party.ringing) && (
+          <Press onClick={() => void merge()}>{say('room.merge')}</Press>
+        )}
+        {parties.some((party) => !party.ringing) && (
+          <Press tone="primary" onClick={() => void talk({ party: 'me', leave: true })}>{say('room.leave')}</Press>
+        )}
+      </span>
+    </div>
+  );
 }

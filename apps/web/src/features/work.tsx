@@ -182,6 +182,11 @@ export function Customer() {
             <div><dt>{say('detail.waited')}</dt><dd>{time.format(new Date(call.since))}</dd></div>
           </dl>
           <h3>{say('detail.timeline')}</h3>
+          {worker_sid && (
+            <Press tone="quiet" icon="clock" onClick={() => here.tell({ worker: worker_sid, reservation: call.reservation_sid, name: nameOf(call) })}>
+              {say('timeline.open')}
+            </Press>
+          )}
           {entries === 'failed' ? (
             <p className="hint">
               {say('detail.timeline.failed')} <Press tone="quiet" onClick={() => setTries(tries + 1)}>{say('detail.retry')}</Press>

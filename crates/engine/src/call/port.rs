@@ -210,6 +210,8 @@ pub enum TalkParty {
     Customer,
     /// Another worker in the same conference, agent or supervisor.
     Worker(WorkerSid),
+    /// Somebody outside who was called into it.
+    Outside(CallSid),
 }
 
 /// What changes about a seat in a conference; `None`: nothing.
@@ -488,10 +490,16 @@ pub struct TalkView {
     pub others: Vec<PartyView>,
 }
 
-/// A colleague or a supervisor in a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A colleague, a supervisor, or somebody outside in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartyView {
-    pub worker: WorkerSid,
+    /// `None`: somebody outside.
+    pub worker: Option<WorkerSid>,
+    pub call: CallSid,
+    /// Who was called, outside.
+    pub number: Option<String>,
+    /// Not there yet.
+    pub ringing: bool,
     pub muted: bool,
     pub held: bool,
     pub supervises: bool,

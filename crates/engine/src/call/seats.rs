@@ -26,12 +26,20 @@ impl Switchboard {
             TalkParty::Agent => talk.and_then(|t| t.agent),
             TalkParty::Customer => talk.and_then(|t| t.customer),
             TalkParty::Worker(worker) => self.worker_in(room, worker),
+            TalkParty::Outside(call) => Some(call).filter(|call| self.is_outside(*call)),
         };
+        if let (Some(call), true) = (found.filter(|call| self.is_invited(room, *call)), change.leave) {
+            self.hang_up(call);
+            return Response::Done;
+        }
         let seated = |c: &CallSid| self.seat(room, *c).is_some();
         let Some(call) = found.filter(seated) else {
             return refused(match party {
                 TalkParty::Worker(worker) => {
                     format!("Worker {worker} is not in the conference of reservation {reservation}")
+                }
+                TalkParty::Outside(call) => {
+                    format!("Call {call} is not in the conference of reservation {reservation}")
                 }
                 TalkParty::Agent | TalkParty::Customer => {
                     format!("Reservation {reservation} has nobody in its conference who could be changed")
@@ -106,6 +114,15 @@ impl Switchboard {
         })
     }
 
+    /// Somebody who was called into a conference, and is no worker.
+    fn is_outside(&self, call: CallSid) -> bool {
+        self.calls.get(&call).is_some_and(|c| matches!(c.doing, Doing::Participant(_)))
+    }
+
+    fn is_invited(&self, room: ConferenceSid, call: CallSid) -> bool {
+        self.conferences.get(&room).is_some_and(|c| c.invited.iter().any(|seat| seat.call == call))
+    }
+
     fn seat(&self, room: ConferenceSid, call: CallSid) -> Option<&Seat> {
         self.conferences.get(&room)?.seats.iter().find(|s| s.call == call)
     }
@@ -149,13 +166,35 @@ impl Switchboard {
         }
     }
 
-    /// Puts a leg out. A conference that another agent is in goes on.
+    /// Puts a leg out. A conference that another agent is in goes on, as does one in which the caller and somebody outside
+    /// stay: until one of the two leaves.
     fn kick(&mut self, room: ConferenceSid, call: CallSid) {
+        let seats =
+            self.conferences.get(&room).map(|c| c.seats.iter().map(|seat| seat.call).collect::<Vec<_>>());
+        let outside: Vec<_> =
+            seats.into_iter().flatten().filter(|other| *other != call && self.is_outside(*other)).collect();
+        let leaves = self.calls.get(&call).is_some_and(|c| c.agent().is_some());
+        if leaves {
+            for other in &outside {
+                if let Some(seat) = self.seat_mut(room, *other) {
+                    seat.ends = true;
+                }
+            }
+        }
+
         let another = self.talks.values().filter(|t| t.is_live()).filter_map(|t| t.agent).any(|agent| {
             agent != call && self.calls.get(&agent).is_some_and(|c| c.join == Join::Conference(room))
         });
-        if another && let Some(seat) = self.seat_mut(room, call) {
+        if (another || (leaves && !outside.is_empty()))
+            && let Some(seat) = self.seat_mut(room, call)
+        {
             seat.ends = false;
+        }
+        // Nobody stays on hold for somebody who is leaving.
+        let mut talks = self.talks.values();
+        let customer = talks.find(|t| t.is_live() && t.agent == Some(call)).and_then(|t| t.customer);
+        if let Some(customer) = customer.filter(|_| another || !outside.is_empty()) {
+            self.hold(room, customer, false, None);
         }
         self.note(call, "bridge", "was put out of the conference", Value::Null);
         self.hang_up(call);

@@ -75,30 +75,36 @@ impl Switchboard {
     pub fn talk(&self, reservation: ReservationSid) -> Option<TalkView> {
         let talk = self.talks.get(&reservation)?;
         let room = talk.customer.and_then(|c| self.calls.get(&c)).map(|c| c.join);
-        let seats = match room {
-            Some(Join::Conference(room)) => self.conferences.get(&room).map(|c| c.seats.as_slice()),
+        let room = match room {
+            Some(Join::Conference(room)) => self.conferences.get(&room),
             _ => None,
         };
-        let seats = seats.unwrap_or_default();
+        let seats = room.map(|c| c.seats.as_slice()).unwrap_or_default();
+        let invited = room.map(|c| c.invited.as_slice()).unwrap_or_default();
         let own = |call: Option<CallSid>| seats.iter().find(|s| Some(s.call) == call);
         let others = seats.iter().filter(|s| Some(s.call) != talk.agent && Some(s.call) != talk.customer);
+        let others = others.map(|seat| (seat, false)).chain(invited.iter().map(|seat| (seat, true)));
         Some(TalkView {
             dialing: talk.is_dialing(),
             live: talk.is_live(),
             customer: talk.customer,
             held: own(talk.customer).is_some_and(|s| s.hold),
             muted: own(talk.agent).is_some_and(|s| s.muted),
-            others: others.filter_map(|seat| self.party(seat)).collect(),
+            others: others.filter_map(|(seat, ringing)| self.party(seat, ringing)).collect(),
         })
     }
 
-    fn party(&self, seat: &super::conference::Seat) -> Option<PartyView> {
-        let (worker, supervises) = match &self.calls.get(&seat.call)?.doing {
-            Doing::Agent(agent) => (agent.worker, false),
-            Doing::Supervisor(supervisor) => (supervisor.worker?, true),
+    fn party(&self, seat: &super::conference::Seat, ringing: bool) -> Option<PartyView> {
+        let call = self.calls.get(&seat.call)?;
+        let (worker, supervises) = match &call.doing {
+            Doing::Agent(agent) => (Some(agent.worker), false),
+            Doing::Supervisor(supervisor) => (Some(supervisor.worker?), true),
+            Doing::Participant(_) => (None, false),
             _ => return None,
         };
-        Some(PartyView { worker, muted: seat.muted, held: seat.hold, supervises })
+        let number = worker.is_none().then(|| call.record.to.clone());
+        let (muted, held) = (seat.muted, seat.hold);
+        Some(PartyView { worker, call: seat.call, number, ringing, muted, held, supervises })
     }
 
     /// What an agent's phone is known by, if the worker has one.

@@ -118,6 +118,10 @@ pub enum Command {
         reservation: ReservationSid,
         by: WorkerSid,
     },
+    /// Send a parked call back to its queue, before everything that waits there.
+    ReturnToQueue {
+        reservation: ReservationSid,
+    },
     /// Accept a pending offer of a call, parking the live one in the same decision.
     AnswerAndPark {
         reservation: ReservationSid,

@@ -64,7 +64,7 @@ fn call_to(number: &str) -> NewCall {
     }
 }
 
-fn guest(number: &str) -> NewParticipant {
+pub fn guest(number: &str) -> NewParticipant {
     NewParticipant {
         call: call_to(number),
         label: None,

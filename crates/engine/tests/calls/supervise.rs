@@ -1,6 +1,7 @@
 //! Who hears whom in the conversation of a task: hold, mute, kick, supervisors, and `dequeue` bridges that become
 //! conferences for it (TaskRouter §5.5 supervise, §10.5).
 
+use super::conferences::guest;
 use super::day::{Day, Heard, post};
 use super::tasks::{talking, waiting};
 use base::*;
@@ -220,4 +221,29 @@ fn a_bridge_of_dequeue_can_be_held_and_supervised_and_ends_as_before() {
     day.hangs_up(ana);
     assert_eq!(ended(&day), 2, "of the first conversation of the day, and of this one");
     day.legs_match_calls();
+}
+
+#[test]
+fn somebody_outside_is_consulted_while_the_caller_is_on_hold_and_stays_with_them_when_the_agent_leaves() {
+    let (mut day, caller, agent, offer) = talking();
+    change(&mut day, &offer, TalkParty::Customer, hold(true));
+    let new = NewParticipant { end_on_exit: false, ..guest("+15557770009") };
+    let name = offer.task.to_string();
+    day.ask(Request::AddParticipant { conference: name, new: Box::new(new) });
+    let outside = day.last_invited();
+    let seen = |day: &Day| day.board.talk(offer.reservation).unwrap().others;
+    let ringing = seen(&day);
+    assert_eq!((ringing.len(), ringing[0].ringing, ringing[0].worker), (1, true, None));
+    assert_eq!(ringing[0].number.as_deref(), Some("+15557770009"));
+    day.answers(outside);
+    assert!(!seen(&day)[0].ringing);
+    let heard = |day: &Day| [caller, agent, outside].map(|leg| day.heard(leg));
+    assert_eq!(heard(&day), [Heard::Music, Heard::Mixer, Heard::Mixer]);
+    let out = SeatChange { leave: true, ..SeatChange::default() };
+    change(&mut day, &offer, TalkParty::Agent, out);
+    assert!(day.is_gone(agent) && !day.is_gone(caller) && !day.is_gone(outside));
+    assert!(day.talk(caller, outside), "they go on without the agent");
+    assert_eq!(ended(&day), 1);
+    day.hangs_up(outside);
+    assert_eq!(day.heard(caller), Heard::Said("survey".to_owned()), "nobody is left waiting for nobody");
 }

@@ -37,11 +37,15 @@ const OWN: &[(&str, &str)] = &[
     ("POST", "/Workers/{wk}/Calls/{wr}/Complete"),
     ("POST", "/Workers/{wk}/Calls/{wr}/Transfer"),
     ("POST", "/Workers/{wk}/Calls/{wr}/CancelTransfer"),
+    ("POST", "/Workers/{wk}/Calls/{wr}/ReturnToQueue"),
     ("GET", "/Workers/{wk}/Calls/{wr}/Timeline"),
     ("POST", "/Workers/{wk}/Activity"),
     ("POST", "/Workers/{wk}/Phone"),
     ("GET", "/Workers/{wk}/Missed"),
+    ("GET", "/Workers/{wk}/CallerIds"),
 ];
+/// What a supervisor may do beside that, with everybody's calls.
+const SUPERVISE: &[(&str, &str)] = &[("POST", "/Workers/{wk}/Calls/{wr}/Supervise")];
 const WORKSPACE: &str = "/tandem/v1/Workspaces/{ws}";
 /// What a supervisor may read beside what an agent may do; below their own workspace.
 const READ: &[&str] = &["/tandem/v1/Workspaces/{ws}", "/taskrouter/v1/Workspaces/{ws}"];
@@ -60,13 +64,17 @@ pub(crate) fn permitted(
     if !is("ws", user.workspace.map(|sid| sid.to_string())) {
         return false;
     }
-    let listed = route
-        .strip_prefix(WORKSPACE)
-        .is_some_and(|rest| OWN.iter().any(|(verb, path)| *verb == method.as_str() && *path == rest));
+    let is_in = |list: &[(&str, &str)]| {
+        let rest = route.strip_prefix(WORKSPACE);
+        rest.is_some_and(|rest| list.iter().any(|(verb, path)| *verb == method.as_str() && *path == rest))
+    };
+    let listed = is_in(OWN);
     match user.role {
         Role::Agent => listed && is("wk", user.worker.map(|sid| sid.to_string())),
         Role::Supervisor | Role::Admin => {
-            listed || (method == Method::GET && READ.iter().any(|root| route.starts_with(root)))
+            listed
+                || is_in(SUPERVISE)
+                || (method == Method::GET && READ.iter().any(|root| route.starts_with(root)))
         }
     }
 }
@@ -159,6 +167,12 @@ mod tests {
         assert!(may(&agent, &agent, Method::POST, park));
         assert!(!may(&agent, &other, Method::POST, park));
         assert!(may(&supervisor, &other, Method::POST, park));
+        let supervise = "/tandem/v1/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/Supervise";
+        assert!(!may(&agent, &agent, Method::POST, supervise));
+        assert!(may(&supervisor, &other, Method::POST, supervise));
+        let audit = "/tandem/v1/Workspaces/{ws}/Audit";
+        assert!(!may(&agent, &agent, Method::GET, audit));
+        assert!(may(&supervisor, &supervisor, Method::GET, audit));
         for route in [explain, tasks, policy] {
             assert!(!may(&agent, &agent, Method::GET, route), "{route}");
             assert!(may(&supervisor, &agent, Method::GET, route), "{route}");

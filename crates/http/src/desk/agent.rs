@@ -2,7 +2,7 @@
 //! change activity; and what they look up.
 
 use super::calls::{act, known, show};
-use super::fields;
+use super::{audit, fields};
 use crate::answer::{Outcome, created, ok};
 use crate::ask::{App, Asked, At};
 use axum::extract::State;
@@ -19,6 +19,7 @@ use engine::routing::model::{
 };
 use serde_json::{Map, Value, json};
 use std::time::Duration;
+use store::model::NumberFilter;
 use store::{Page, ToldFilter};
 use tracing::info;
 use wire::desk::{DeskGone, MissedCall};
@@ -31,6 +32,8 @@ type OfCall = (WorkspaceSid, WorkerSid, ReservationSid);
 const OUTBOUND_TASK: Duration = Duration::from_secs(3_600);
 /// Missed calls that one answer tells of.
 const MISSED_MAX: u32 = 50;
+/// Numbers that one answer tells of.
+const CALLER_IDS_MAX: u32 = 200;
 /// Longest note, in characters: it becomes part of the task's attributes.
 const NOTE_CHARS_MAX: usize = 1_000;
 
@@ -46,12 +49,16 @@ pub(super) async fn activity(
         reject_pending: form.boolean("reject_pending").unwrap_or(false),
         ..WorkerChange::default()
     };
+    let wanted = change.activity;
     let command = Command::UpdateWorker { sid: wk, if_match: None, change };
     let read = move |w: &Workspace, _, _: &Decided| {
         let worker = w.worker(wk).ok_or_else(|| ApiError::not_found(wk))?;
         Ok(json!({ "worker_sid": wk, "activity_sid": worker.activity }))
     };
-    Ok(ok(app.change(&asked, ws, command, read).await?))
+    let changed = app.change(&asked, ws, command, read).await?;
+    let detail = wanted.map(|activity| activity.to_string());
+    audit::note_of_other(&app, &asked, (ws, wk), "worker.activity", detail).await?;
+    Ok(ok(changed))
 }
 
 pub(super) async fn reject(State(app): State<App>, At(at): At<OfCall>, asked: Asked) -> Outcome {
@@ -67,7 +74,11 @@ pub(super) async fn talk(State(app): State<App>, At(at): At<OfCall>, asked: Aske
     let party = match form.filled("party").unwrap_or("customer") {
         "me" => TalkParty::Agent,
         "customer" => TalkParty::Customer,
-        sid => TalkParty::Worker(sid.parse().map_err(|_| bad("party", sid, "is nobody in this call"))?),
+        sid => match (sid.parse(), sid.parse()) {
+            (Ok(worker), _) => TalkParty::Worker(worker),
+            (_, Ok(call)) => TalkParty::Outside(call),
+            _ => return Err(bad("party", sid, "is nobody in this call").into()),
+        },
     };
     let change = SeatChange {
         muted: form.boolean("muted"),
@@ -82,7 +93,7 @@ pub(super) async fn talk(State(app): State<App>, At(at): At<OfCall>, asked: Aske
     Ok(show(&app, &asked, ws, wk).await?)
 }
 
-fn done(response: Response) -> Result<(), ApiError> {
+pub(super) fn done(response: Response) -> Result<(), ApiError> {
     match response {
         Response::Refused { status, code, message } => Err(ApiError::refused(status, code, message)),
         _ => Ok(()),
@@ -183,12 +194,7 @@ pub(super) async fn dial(
     let form = fields(&asked)?;
     let to = form.phone("to", 21211)?.ok_or_else(|| ApiError::of(21201))?;
     let phone = app.voice.read(move |calls, _| calls.agent_settings(wk)).await?;
-    let chosen = form.phone("from", 21212)?;
-    let from = chosen.or_else(|| phone.as_ref().and_then(|p| p.caller_id.clone()));
-    let from = from.ok_or_else(|| ApiError::of(21213))?;
-    if app.store.number_called(from.clone()).await?.is_none_or(|of| of.account != asked.account) {
-        return Err(ApiError::of(21212).into());
-    }
+    let from = caller_id(&app, &asked, wk, &form).await?;
     park_live(&app, &asked, ws, wk).await?;
     let workflow = phone.and_then(|p| p.outbound_workflow);
     let command = Command::CreateTask(outbound_task(wk, &to, &from, workflow));
@@ -290,12 +296,13 @@ pub(super) async fn transfer(State(app): State<App>, At(at): At<OfCall>, asked: 
     act(&app, &asked, at, "a transfer", command).await
 }
 
-/// A number outside: the caller is sent there, and the agent is done with them.
+/// A number outside: the caller is sent there, and the agent is done with them; or (`consult`) it is called into the
+/// conversation, with the caller on hold until the agent says otherwise.
 async fn outside(app: &App, asked: &Asked, at: OfCall, form: &Params, mode: TransferMode) -> Outcome {
     let (ws, wk, wr) = at;
     let to = form.phone("to", 21211)?.ok_or_else(|| ApiError::of(21201))?;
     if mode == TransferMode::Warm {
-        return Err(ApiError::invalid("A call can be sent to a number, not consulted with it").into());
+        return consult_outside(app, asked, at, form, &to).await;
     }
     let found = move |w: &Workspace, _| {
         let reservation = w.reservation(wr).filter(|r| r.worker == wk);
@@ -310,6 +317,46 @@ async fn outside(app: &App, asked: &Asked, at: OfCall, form: &Params, mode: Tran
     done(app.voice.request(Request::UpdateCall { call, change }).await?)?;
     info!(worker.sid = %wk, reservation.sid = %wr, "{wk} sent the call of {wr} outside");
     Ok(show(app, asked, ws, wk).await?)
+}
+
+async fn consult_outside(
+    app: &App,
+    asked: &Asked,
+    (ws, wk, wr): OfCall,
+    form: &Params,
+    to: &PhoneNumber,
+) -> Outcome {
+    let from = caller_id(app, asked, wk, form).await?;
+    let found = move |w: &Workspace, _| {
+        let reservation = w.reservation(wr).filter(|r| r.worker == wk);
+        reservation.map(|r| r.task).ok_or_else(|| ApiError::not_found(wr))
+    };
+    let task = app.read(asked, ws, found).await?;
+    // A conversation of two becomes a conference, of the task's name.
+    let change = SeatChange { hold: Some(true), ..SeatChange::default() };
+    let hold = Request::UpdateTalk { reservation: wr, party: TalkParty::Customer, change };
+    done(app.voice.request(hold).await?)?;
+    let (from, to) = (from.to_string(), to.to_string());
+    let new =
+        Params::of([("From", &*from), ("To", &to), ("Beep", "false"), ("EndConferenceOnExit", "false")]);
+    let new = Box::new(wire::conferences::new_participant(&new)?);
+    done(app.voice.request(Request::AddParticipant { conference: task.to_string(), new }).await?)?;
+    info!(worker.sid = %wk, reservation.sid = %wr, "{wk} consults with somebody outside about {wr}");
+    app.desks.touch(ws, wk).await;
+    Ok(show(app, asked, ws, wk).await?)
+}
+
+/// The number that a worker's call out shows: the one that is asked for, else that of their phone.
+async fn caller_id(app: &App, asked: &Asked, wk: WorkerSid, form: &Params) -> Result<PhoneNumber, ApiError> {
+    let chosen = match form.phone("from", 21212)? {
+        Some(chosen) => Some(chosen),
+        None => app.voice.read(move |calls, _| calls.agent_settings(wk)).await?.and_then(|p| p.caller_id),
+    };
+    let from = chosen.ok_or_else(|| ApiError::of(21213))?;
+    match app.store.number_called(from.clone()).await? {
+        Some(of) if of.account == asked.account => Ok(from),
+        _ => Err(ApiError::of(21212)),
+    }
 }
 
 pub(super) async fn cancel_transfer(State(app): State<App>, At(at): At<OfCall>, asked: Asked) -> Outcome {
@@ -383,4 +430,25 @@ pub(super) async fn missed(
         })
         .collect();
     Ok(ok(json!({ "worker_sid": wk, "missed": missed })))
+}
+
+/// The numbers that a worker's calls out may show: the account's own, that of their phone first.
+pub(super) async fn caller_ids(
+    State(app): State<App>,
+    At((ws, wk)): At<(WorkspaceSid, WorkerSid)>,
+    asked: Asked,
+) -> Outcome {
+    app.read(&asked, ws, move |w, _| w.worker(wk).map(drop).ok_or_else(|| ApiError::not_found(wk))).await?;
+    let own = app.voice.read(move |calls, _| calls.agent_settings(wk)).await?.and_then(|p| p.caller_id);
+    let rows =
+        app.store.numbers(asked.account, NumberFilter::default(), Page::first(CALLER_IDS_MAX)).await?.rows;
+    let mut shown: Vec<Value> = rows
+        .iter()
+        .map(|of| {
+            let first = Some(&of.number) == own.as_ref();
+            json!({ "number": of.number.as_str(), "name": of.friendly_name, "own": first })
+        })
+        .collect();
+    shown.sort_by_key(|of| !of["own"].as_bool().unwrap_or_default());
+    Ok(ok(json!({ "worker_sid": wk, "caller_ids": shown })))
 }

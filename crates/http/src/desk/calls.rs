@@ -1,6 +1,6 @@
 //! Several calls per agent: live, ringing, parked; park, pick up, swap, answer-and-park.
 
-use super::fields;
+use super::{audit, fields};
 use crate::answer::{Answer, Outcome, ok};
 use crate::ask::{App, Asked, At};
 use axum::extract::State;
@@ -157,7 +157,25 @@ pub(super) async fn pick_up(
         return take(&app, &asked, (ws, wk, wr)).await;
     }
     let by = fields(&asked)?.parsed("by")?.unwrap_or(wk);
+    if by != wk {
+        // Agents fetch for themselves; whose call it is, the policy decides.
+        if asked.user.as_ref().is_some_and(|user| user.worker != Some(by)) {
+            return Err(ApiError::of(20403).into());
+        }
+        audit::note(&app, &asked, Some(ws), "call.pick-up", wr, Some(format!("parked by {wk}"))).await?;
+    }
     act(&app, &asked, (ws, wk, wr), "a pick-up", Command::PickUp { reservation: wr, by }).await
+}
+
+/// A parked call goes back to its queue, before everything that waits there.
+pub(super) async fn return_to_queue(
+    State(app): State<App>,
+    At((ws, wk, wr)): At<(WorkspaceSid, WorkerSid, ReservationSid)>,
+    asked: Asked,
+) -> Outcome {
+    audit::note_of_other(&app, &asked, (ws, wk), "call.return-to-queue", Some(wr.to_string())).await?;
+    let command = Command::ReturnToQueue { reservation: wr };
+    act(&app, &asked, (ws, wk, wr), "its queue", command).await
 }
 
 pub(super) async fn answer(

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 mod agent;
+mod audit;
 mod bins;
 mod calls;
 mod live;
@@ -11,6 +12,7 @@ mod records;
 mod replay;
 mod session;
 mod sip_accounts;
+mod supervise;
 mod transfers;
 mod users;
 
@@ -30,6 +32,7 @@ routes! {
     "/Users/{us}" => get users::fetch, post users::update, delete users::remove;
     "/Workspaces/{ws}/Workers/{wk}/Activity" => post agent::activity;
     "/Workspaces/{ws}/Workers/{wk}/Phone" => post phone::choose;
+    "/Workspaces/{ws}/Workers/{wk}/CallerIds" => get agent::caller_ids;
     "/Workspaces/{ws}/Workers/{wk}/Missed" => get agent::missed;
     "/Workspaces/{ws}/Workers/{wk}/Calls" => get calls::list, post agent::dial;
     "/Workspaces/{ws}/Workers/{wk}/Calls/Swap" => post calls::swap;
@@ -42,6 +45,9 @@ routes! {
     "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/Complete" => post agent::complete;
     "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/Transfer" => post agent::transfer;
     "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/CancelTransfer" => post agent::cancel_transfer;
+    "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/ReturnToQueue" => post calls::return_to_queue;
+    "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/Supervise" => post supervise::supervise;
+    "/Workspaces/{ws}/Audit" => get audit::list;
     "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/Timeline" => get agent::timeline;
     "/Workspaces/{ws}/VoicePolicy" => get policy::fetch, put policy::set, delete policy::remove;
     "/Workspaces/{ws}/Workers/{wk}/VoicePolicy" => get policy::fetch_of, put policy::set_of, delete policy::remove_of;

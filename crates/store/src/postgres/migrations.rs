@@ -15,6 +15,7 @@ const STEPS: &[(&str, &str)] = &[
     ("timeline_sid", include_str!("../../migrations/0005_timeline_sid.postgres.sql")),
     ("users", include_str!("../../migrations/0006_users.postgres.sql")),
     ("journal_rows", include_str!("../../migrations/0007_journal_rows.postgres.sql")),
+    ("audit", include_str!("../../migrations/0008_audit.postgres.sql")),
 ];
 
 /// Held while the schema is brought up to date, so that nodes that start together do not race. Any number, always the same.

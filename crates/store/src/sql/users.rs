@@ -2,7 +2,7 @@
 
 use super::rows::*;
 use crate::db::{Db, params};
-use crate::model::{User, UserSession};
+use crate::model::{AuditEntry, User, UserSession};
 use crate::{Page, Rows, StoreError};
 use base::*;
 
@@ -61,4 +61,15 @@ pub(crate) fn session_remove(db: &dyn Db, digest: &String) -> Answer<bool> {
 
 pub(crate) fn sessions_remove(db: &dyn Db, user: &UserSid) -> Answer<u64> {
     Ok(run(db, "DELETE FROM user_sessions WHERE owner = ?1", [user.to_string()])? as u64)
+}
+
+pub(crate) fn audit_add(db: &dyn Db, entry: &AuditEntry) -> Answer<()> {
+    let sql = "INSERT INTO audit (sid, account, workspace, created, record) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let workspace = entry.workspace.map(|sid| sid.to_string());
+    let (sid, account) = (entry.sid.to_string(), entry.account.to_string());
+    run(db, sql, params![sid, account, workspace, entry.created.0, json(entry)?]).map(|_| ())
+}
+
+pub(crate) fn audit(db: &dyn Db, workspace: &WorkspaceSid, page: &Page) -> Answer<Rows<AuditEntry>> {
+    List::of("audit", "record", true).sid("workspace", workspace).page(db, page, first)
 }

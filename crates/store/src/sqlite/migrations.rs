@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/0005_timeline_sid.sqlite.sql"),
     include_str!("../../migrations/0006_users.sqlite.sql"),
     include_str!("../../migrations/0007_journal_rows.sqlite.sql"),
+    include_str!("../../migrations/0008_audit.sqlite.sql"),
 ];
 
 /// The number of the last step.

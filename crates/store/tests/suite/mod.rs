@@ -43,6 +43,7 @@ macro_rules! for_every_store {
             a_failed_delivery_can_be_sent_again
             accounts_and_keys_are_found
             users_have_one_login_each_and_their_sessions_end
+            what_people_did_is_listed_newest_first_and_by_workspace
             what_is_old_and_covered_is_forgotten
             another_handle_on_the_same_store_is_fenced
             whoever_served_before_is_refused
@@ -1003,4 +1004,33 @@ pub async fn users_have_one_login_each_and_their_sessions_end(place: &impl Place
     assert_eq!(store.users(account, Page::first(10)).await.unwrap().rows.len(), 1);
     assert!(store.user_remove(ana.sid).await.unwrap());
     assert!(of("last", 19).await.is_none(), "sessions go with their user");
+}
+
+pub async fn what_people_did_is_listed_newest_first_and_by_workspace(place: &impl Place) {
+    let store = place.open();
+    let entropy = &mut Entropy::seeded(78);
+    let (account, workspace) = (AccountSid::generate(entropy), WorkspaceSid::generate(entropy));
+    let mut entry = |act: &str, workspace, at| AuditEntry {
+        sid: AuditSid::generate(entropy),
+        account,
+        workspace,
+        user: None,
+        login: Some("kim".to_owned()),
+        act: act.to_owned(),
+        subject: "WR1".to_owned(),
+        detail: None,
+        created: Timestamp(at),
+    };
+    let [first, second, elsewhere] = [
+        entry("call.listen", Some(workspace), 1),
+        entry("call.whisper", Some(workspace), 2),
+        entry("x", None, 3),
+    ];
+    for one in [&first, &second, &elsewhere] {
+        store.audit_add(one.clone()).await.unwrap();
+    }
+    let rows = store.audit(workspace, Page::first(10)).await.unwrap().rows;
+    assert_eq!(rows, [second.clone(), first.clone()]);
+    let rows = store.audit(workspace, Page::after(10, second.sid)).await.unwrap().rows;
+    assert_eq!(rows, [first]);
 }

@@ -111,6 +111,7 @@ impl<'a> Deciding<'a> {
             Command::Voice(report) => self.voice_report(report)?,
             Command::Park { reservation } => self.park(reservation)?,
             Command::PickUp { reservation, by } => self.pick_up(reservation, by)?,
+            Command::ReturnToQueue { reservation } => self.return_to_queue(reservation)?,
             Command::AnswerAndPark { reservation } => self.answer_and_park(reservation)?,
             Command::CreateTransfer { reservation, task, to, attributes, mode, priority } => {
                 self.create_transfer(NewTransfer { reservation, task, to, attributes, mode, priority })?

@@ -507,29 +507,41 @@ impl Deciding<'_> {
 
     /// A recall that nobody answered.
     pub(super) fn park_unanswered(&mut self, sid: ReservationSid) {
-        let task = self.ws.state.reservation(sid).task;
         match self.policy().park_unanswered {
             ParkUnanswered::Continue => {
                 // `complete` lets a parked call go on after its `<Enqueue>`.
                 self.complete(sid, Some("Parked call was not picked up".to_owned()));
             }
-            ParkUnanswered::Queue => {
-                let entry = self.ws.state.task(task);
-                let call = call_of(&entry.task.attributes);
-                let step = entry.task.step;
-                let target = self.ws.index.target(&entry.task);
-                let timeout = target.and_then(|target| target.timeout);
-                self.end_offer(sid, Event::ReservationCompleted { reservation: sid });
-                self.emit(Event::CallRequeued { reservation: sid, task, priority: REQUEUE_PRIORITY });
-                if let Some(step) = step {
-                    let until = timeout.map(|timeout| self.now + timeout);
-                    let step = Step { entered: self.now, until, ..step };
-                    self.emit(Event::WorkflowTargetMatched { task, step, priority: None });
-                }
-                if let Some(call) = call {
-                    self.effects.push(Effect::Voice(VoiceOrder::Requeue { task, call }));
-                }
-            }
+            ParkUnanswered::Queue => self.requeue(sid),
+        }
+    }
+
+    /// A parked call goes back to its queue, and its agent is done with it.
+    pub(super) fn return_to_queue(&mut self, sid: ReservationSid) -> Decided {
+        let (reservation, _) = self.call_under_policy(sid)?;
+        match (reservation.status, reservation.voice) {
+            (ReservationStatus::Accepted, Some(VoiceState::Parked { .. })) => self.requeue(sid),
+            _ => return Err(RoutingError::refused(format!("Reservation {sid} is not parked"))),
+        }
+        Ok(Answer::Reservation(sid))
+    }
+
+    fn requeue(&mut self, sid: ReservationSid) {
+        let task = self.ws.state.reservation(sid).task;
+        let entry = self.ws.state.task(task);
+        let call = call_of(&entry.task.attributes);
+        let step = entry.task.step;
+        let target = self.ws.index.target(&entry.task);
+        let timeout = target.and_then(|target| target.timeout);
+        self.end_offer(sid, Event::ReservationCompleted { reservation: sid });
+        self.emit(Event::CallRequeued { reservation: sid, task, priority: REQUEUE_PRIORITY });
+        if let Some(step) = step {
+            let until = timeout.map(|timeout| self.now + timeout);
+            let step = Step { entered: self.now, until, ..step };
+            self.emit(Event::WorkflowTargetMatched { task, step, priority: None });
+        }
+        if let Some(call) = call {
+            self.effects.push(Effect::Voice(VoiceOrder::Requeue { task, call }));
         }
     }
 

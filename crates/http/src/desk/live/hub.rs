@@ -421,7 +421,7 @@ impl Hub {
         };
         let talks = self.voice.read(heard).await?;
         let others: Vec<WorkerSid> =
-            talks.values().flat_map(|t| &t.others).map(|party| party.worker).collect();
+            talks.values().flat_map(|t| &t.others).filter_map(|party| party.worker).collect();
         let names = match others.is_empty() {
             true => HashMap::new(),
             false => self.workspaces.read(self.of, move |w, _| view::names(w, &others)).await?,

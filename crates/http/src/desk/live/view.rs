@@ -232,8 +232,10 @@ pub(super) fn heard(
         .others
         .iter()
         .map(|party| DeskParty {
-            worker_sid: party.worker.to_string(),
-            name: name(party.worker),
+            party: party.worker.map_or_else(|| party.call.to_string(), |worker| worker.to_string()),
+            worker_sid: party.worker.map(|worker| worker.to_string()),
+            name: party.worker.map_or_else(|| party.number.clone().unwrap_or_default(), &name),
+            ringing: party.ringing,
             muted: party.muted,
             held: party.held,
             supervises: party.supervises,
