@@ -519,7 +519,7 @@ mod tests {
             ("TaskAge", "7".to_owned()),
             ("TaskQueueEnteredDate", "97".to_owned()),
         ];
-        let pairs: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value)).into();
+        let pairs: Vec<_> = pairs.map(|(name, value)| (name.into(), value)).into();
         let read = Happening::read(s(100), "task-queue.moved", &pairs);
         assert_eq!((read.queue, read.worker), (Some(TaskQueueSid([8; 16])), Some(ANA)));
         assert_eq!(read.waited, Some(Duration::from_secs(7)));
