@@ -116,6 +116,9 @@ impl Switchboard {
                 playing: None,
                 music_failed: false,
             },
+            diversions: Diversions::default(),
+            message: None,
+            sent_to: None,
             documents: (self.now.mono, 0),
             star: false,
         };

@@ -341,6 +341,10 @@ impl Switchboard {
     pub(super) fn dial_over(&mut self, sid: CallSid, timed: bool) {
         let Some(call) = self.calls.get_mut(&sid) else { return };
         let Doing::Dial(dial) = std::mem::replace(&mut call.doing, Doing::Program) else { return };
+        if dial.bridged.is_some() {
+            // Somebody has taken it.
+            call.diversions = Diversions::default();
+        }
         self.disarm(Timer::DialLimit(sid));
         if let Some(recording) = dial.recording {
             self.stop_recording(recording);

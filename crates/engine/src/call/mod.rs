@@ -6,6 +6,7 @@ mod calls;
 mod conference;
 mod cut;
 mod dial;
+mod divert;
 mod features;
 mod gather;
 mod handover;

@@ -67,6 +67,7 @@ impl Switchboard {
             VoiceOrder::Supervise { offer, order } => self.supervise(offer, order),
             VoiceOrder::Requeue { task, call } => self.requeue(task, call),
             VoiceOrder::TaskClosed { task, call, release } => self.task_closed(task, call, release),
+            VoiceOrder::Divert { task, call, steps } => self.divert(task, call, steps),
         }
     }
 

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a story that lacks what it speaks of has failed")]
 #![expect(clippy::manual_is_multiple_of, reason = "a die is thrown: the remainder is what is meant")]
 
+mod applications;
 mod conferences;
 mod day;
+mod diversions;
 mod handover;
 mod machine;
 mod parking;

@@ -7,6 +7,7 @@ extern crate engine;
 mod day;
 mod explained;
 mod promises;
+mod redirections;
 mod replayed;
 mod tasks;
 mod told;

@@ -14,6 +14,7 @@ mod secure;
 mod settings;
 mod stack;
 mod trunks;
+mod waiting;
 
 use crate::media::MediaPlane;
 use base::{CallSid, Entropy, Secret};
@@ -42,6 +43,7 @@ use tracing::{error, info, warn};
 use trunks::{Trunks, Wire};
 
 pub use settings::{Limits, PhoneDirectory, SipSettings, TlsListener, TrunkError, TrunkSettings};
+pub use waiting::Waiting;
 
 /// How long [`SipGateway::stop`] waits for BYEs to be answered.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -100,6 +102,7 @@ struct Shared {
     invites: Mutex<Bucket>,
     legs: Mutex<HashMap<LegId, Entry>>,
     dialogs: Mutex<HashMap<(String, String), LegId>>,
+    lamps: Mutex<waiting::Lamps>,
 }
 
 impl SipGateway {
@@ -156,6 +159,7 @@ impl SipGateway {
             invites: Mutex::new(Bucket::full(settings.limits.invites_per_second, now)),
             legs: Mutex::new(HashMap::new()),
             dialogs: Mutex::new(HashMap::new()),
+            lamps: Mutex::default(),
             settings,
         });
         let endpoint = stack.endpoint.clone();
@@ -212,6 +216,11 @@ impl SipGateway {
                 entry.orders = mpsc::channel(1).0;
             }
         }
+    }
+
+    /// How many messages a user has; their phones are told if that is news.
+    pub fn messages(&self, user: &str, waiting: Waiting) {
+        waiting::changed(&self.shared, user, waiting);
     }
 
     /// Where a registered user is reachable, most preferred first.

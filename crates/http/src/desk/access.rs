@@ -41,6 +41,21 @@ const OWN: &[(&str, &str)] = &[
     ("POST", "/Workers/{wk}/Activity"),
     ("POST", "/Workers/{wk}/Phone"),
     ("GET", "/Workers/{wk}/Missed"),
+    ("GET", "/Workers/{wk}/Voicemail"),
+    ("GET", "/Workers/{wk}/Voicemail/{vm}"),
+    ("POST", "/Workers/{wk}/Voicemail/{vm}"),
+    ("DELETE", "/Workers/{wk}/Voicemail/{vm}"),
+    ("GET", "/Workers/{wk}/Voicemail/{vm}/Media"),
+    ("GET", "/Workers/{wk}/VoicemailGreeting"),
+    ("PUT", "/Workers/{wk}/VoicemailGreeting"),
+    ("DELETE", "/Workers/{wk}/VoicemailGreeting"),
+];
+/// What a supervisor may do beside reading, in their own workspace: the messages of its queues are theirs to settle.
+const SUPERVISED: &[(&str, &str)] = &[
+    ("POST", "/TaskQueues/{wq}/Voicemail/{vm}"),
+    ("DELETE", "/TaskQueues/{wq}/Voicemail/{vm}"),
+    ("PUT", "/TaskQueues/{wq}/VoicemailGreeting"),
+    ("DELETE", "/TaskQueues/{wq}/VoicemailGreeting"),
 ];
 const WORKSPACE: &str = "/tandem/v1/Workspaces/{ws}";
 /// What a supervisor may read beside what an agent may do; below their own workspace.
@@ -60,13 +75,18 @@ pub(crate) fn permitted(
     if !is("ws", user.workspace.map(|sid| sid.to_string())) {
         return false;
     }
-    let listed = route
-        .strip_prefix(WORKSPACE)
-        .is_some_and(|rest| OWN.iter().any(|(verb, path)| *verb == method.as_str() && *path == rest));
+    let of = |table: &[(&str, &str)]| {
+        route
+            .strip_prefix(WORKSPACE)
+            .is_some_and(|rest| table.iter().any(|(verb, path)| *verb == method.as_str() && *path == rest))
+    };
+    let listed = of(OWN);
     match user.role {
         Role::Agent => listed && is("wk", user.worker.map(|sid| sid.to_string())),
         Role::Supervisor | Role::Admin => {
-            listed || (method == Method::GET && READ.iter().any(|root| route.starts_with(root)))
+            listed
+                || of(SUPERVISED)
+                || (method == Method::GET && READ.iter().any(|root| route.starts_with(root)))
         }
     }
 }
@@ -159,6 +179,13 @@ mod tests {
         assert!(may(&agent, &agent, Method::POST, park));
         assert!(!may(&agent, &other, Method::POST, park));
         assert!(may(&supervisor, &other, Method::POST, park));
+        let mailbox = "/tandem/v1/Workspaces/{ws}/Workers/{wk}/Voicemail/{vm}/Media";
+        assert!(may(&agent, &agent, Method::GET, mailbox));
+        assert!(!may(&agent, &other, Method::GET, mailbox), "nobody hears a colleague's messages");
+        assert!(may(&supervisor, &other, Method::GET, mailbox));
+        let queues = "/tandem/v1/Workspaces/{ws}/TaskQueues/{wq}/Voicemail/{vm}";
+        assert!(!may(&agent, &agent, Method::GET, queues));
+        assert!(may(&supervisor, &agent, Method::DELETE, queues));
         for route in [explain, tasks, policy] {
             assert!(!may(&agent, &agent, Method::GET, route), "{route}");
             assert!(may(&supervisor, &agent, Method::GET, route), "{route}");

@@ -1,5 +1,9 @@
 //! What every backend must do. Written against `Store` only: PostgreSQL runs the same functions.
 
+mod voicemails;
+
+pub use voicemails::*;
+
 use base::*;
 use engine::call::port::*;
 use engine::routing::event::{Event, Recorded};
@@ -41,6 +45,7 @@ macro_rules! for_every_store {
             a_failed_delivery_can_be_sent_again
             accounts_and_keys_are_found
             users_have_one_login_each_and_their_sessions_end
+            messages_are_listed_counted_heard_and_removed
             what_is_old_and_covered_is_forgotten
             another_handle_on_the_same_store_is_fenced
             whoever_served_before_is_refused
