@@ -538,7 +538,62 @@ fn list_of(key: &str, item: &str) -> Value {
     object(&[(key, &format!("{item}[]")), ("meta", "object")])
 }
 
+/// Every schema. More than one macro, because each goes only so deep.
 fn schemas() -> Value {
+    let mut all = common_schemas();
+    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), voicemail_schemas()) {
+        all.extend(more);
+    }
+    all
+}
+
+fn voicemail_schemas() -> Value {
+    json!({
+        "Voicemail": object(&[
+            ("sid", "string"),
+            ("account_sid", "string"),
+            ("workspace_sid", "string"),
+            ("worker_sid", "string?"),
+            ("task_queue_sid", "string?"),
+            ("call_sid", "string"),
+            ("task_sid", "string?"),
+            ("recording_sid", "string"),
+            ("from", "string"),
+            ("from_name", "string?"),
+            ("to", "string"),
+            ("duration_s", "integer"),
+            ("heard", "boolean"),
+            ("date_heard", "string?"),
+            ("transcription_status", "string"),
+            ("transcription_text", "string?"),
+            ("transcription_error", "string?"),
+            ("date_created", "string"),
+            ("date_updated", "string"),
+            ("url", "string"),
+            ("media_url", "string"),
+        ]),
+        "VoicemailForm": object(&[("heard", "boolean")]),
+        "VoicemailList": list_of("voicemails", "Voicemail"),
+        "VoicemailGreeting": object(&[
+            ("workspace_sid", "string"),
+            ("worker_sid", "string?"),
+            ("task_queue_sid", "string?"),
+            ("greeting_text", "string?"),
+            ("greeting_url", "string?"),
+            ("length_max_s", "integer"),
+            ("transcribe", "boolean"),
+            ("url", "string"),
+        ]),
+        "VoicemailGreetingForm": object(&[
+            ("greeting_text", "string?"),
+            ("greeting_url", "string?"),
+            ("length_max_s", "integer?"),
+            ("transcribe", "boolean?"),
+        ]),
+    })
+}
+
+fn common_schemas() -> Value {
     json!({
         "Error": object(&[("code", "integer"), ("message", "string"), ("more_info", "string"), ("status", "integer")]),
         "AgentCalls": object(&[("worker_sid", "string"), ("workspace_sid", "string"), ("calls", "AgentCall[]")]),
@@ -748,47 +803,6 @@ fn schemas() -> Value {
             ("caller_id", "string?"),
         ]),
         "SipAccountList": list_of("sip_accounts", "SipAccount"),
-        "Voicemail": object(&[
-            ("sid", "string"),
-            ("account_sid", "string"),
-            ("workspace_sid", "string"),
-            ("worker_sid", "string?"),
-            ("task_queue_sid", "string?"),
-            ("call_sid", "string"),
-            ("task_sid", "string?"),
-            ("recording_sid", "string"),
-            ("from", "string"),
-            ("from_name", "string?"),
-            ("to", "string"),
-            ("duration_s", "integer"),
-            ("heard", "boolean"),
-            ("date_heard", "string?"),
-            ("transcription_status", "string"),
-            ("transcription_text", "string?"),
-            ("transcription_error", "string?"),
-            ("date_created", "string"),
-            ("date_updated", "string"),
-            ("url", "string"),
-            ("media_url", "string"),
-        ]),
-        "VoicemailForm": object(&[("heard", "boolean")]),
-        "VoicemailList": list_of("voicemails", "Voicemail"),
-        "VoicemailGreeting": object(&[
-            ("workspace_sid", "string"),
-            ("worker_sid", "string?"),
-            ("task_queue_sid", "string?"),
-            ("greeting_text", "string?"),
-            ("greeting_url", "string?"),
-            ("length_max_s", "integer"),
-            ("transcribe", "boolean"),
-            ("url", "string"),
-        ]),
-        "VoicemailGreetingForm": object(&[
-            ("greeting_text", "string?"),
-            ("greeting_url", "string?"),
-            ("length_max_s", "integer?"),
-            ("transcribe", "boolean?"),
-        ]),
     })
 }
 

@@ -67,6 +67,11 @@ impl Switchboard {
                     self.peer_held(sid, held);
                 }
             }
+            Event::Referred { leg, to } => {
+                if let Some(sid) = self.legs.get(&leg).copied() {
+                    self.referred(sid, &to);
+                }
+            }
             Event::Gone { leg, cause, status } => match self.legs.get(&leg).copied() {
                 Some(sid) => self.gone(sid, cause, status),
                 None => {

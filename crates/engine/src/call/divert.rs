@@ -47,7 +47,7 @@ impl Switchboard {
             // It is over already.
             waiting.task = None;
         }
-        let goes_on = steps.iter().any(|step| *step == Diversion::Step(Redirection::Continue));
+        let goes_on = steps.contains(&Diversion::Step(Redirection::Continue));
         let resume = if goes_on { self.take_document(sid) } else { None };
         self.cut(sid, Cut::Redirected, None);
         self.note(sid, "queue", "redirected by the workflow", json!({"task_sid": task}));

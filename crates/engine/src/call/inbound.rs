@@ -228,7 +228,7 @@ impl Switchboard {
 }
 
 /// A dialled text as a public number.
-fn public(dialled: &str) -> Option<PhoneNumber> {
+pub(super) fn public(dialled: &str) -> Option<PhoneNumber> {
     if let Ok(number) = dialled.parse() {
         return Some(number);
     }
@@ -237,7 +237,7 @@ fn public(dialled: &str) -> Option<PhoneNumber> {
 }
 
 /// A name or extension that a phone could have registered.
-fn is_user(text: &str) -> bool {
+pub(super) fn is_user(text: &str) -> bool {
     const CHARS_MAX: usize = 64;
     (1..=CHARS_MAX).contains(&text.len())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))

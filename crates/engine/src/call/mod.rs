@@ -20,6 +20,7 @@ pub mod port;
 mod program;
 mod queue;
 mod recording;
+mod refer;
 mod requests;
 mod seats;
 mod settings;

@@ -274,6 +274,7 @@ impl Switchboard {
                 }
             }
             (Asked::Connected(_), Ok(_)) | (Asked::Attributes, _) => {}
+            (Asked::Refer(agent), outcome) => self.refer_decided(agent, &outcome),
             (Asked::Feature(agent), Err(refusal)) => self.feature_refused(agent, &refusal.message),
             (Asked::Feature(agent), Ok(_)) => self.feature_accepted(agent),
             (Asked::Accept { call, reservation, rest }, Err(refusal)) => {

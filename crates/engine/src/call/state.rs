@@ -201,6 +201,8 @@ pub(super) struct Dial {
     pub timeout: Duration,
     pub time_limit: Option<Duration>,
     pub hangup_on_star: bool,
+    /// Asked when the other side refers us to somebody.
+    pub refer: Option<Webhook>,
     pub ring_tone: Option<String>,
     /// Still to be called, one after the other.
     pub rest: VecDeque<Target>,

@@ -102,6 +102,8 @@ pub(super) enum Asked {
         /// Workspaces to be asked after one that does not know it.
         rest: VecDeque<WorkspaceSid>,
     },
+    /// A transfer that the agent on this leg asked for with their phone.
+    Refer(CallSid),
     /// Attributes for a task. Whatever is answered, nothing follows from it.
     Attributes,
 }

@@ -252,7 +252,7 @@ impl Day {
                 }
             }
             sip_port::Command::Take { leg } => self.taken.push(leg),
-            sip_port::Command::Progress { .. } => {}
+            sip_port::Command::Progress { .. } | sip_port::Command::Referred { .. } => {}
         }
     }
 

@@ -12,6 +12,7 @@ mod machine;
 mod parking;
 mod random;
 mod recordings;
+mod refers;
 mod supervise;
 mod tasks;
 mod updates;

@@ -60,6 +60,7 @@ enum Order {
     Answer,
     Refuse(u16),
     Hangup,
+    Referred(u16),
     /// A PRACK or an early UPDATE, which the stack would answer over our heads or not at all.
     Request(Box<Transaction>),
 }
@@ -200,6 +201,7 @@ impl SipGateway {
             Command::Answer { leg } => (leg, Order::Answer),
             Command::Refuse { leg, status } => (leg, Order::Refuse(status)),
             Command::Hangup { leg } => (leg, Order::Hangup),
+            Command::Referred { leg, status } => (leg, Order::Referred(status)),
             // Who has a phone picks it up.
             Command::Take { .. } => return,
             Command::Invite { leg, call, to, from, from_name, headers, credentials, timeout } => {
@@ -326,6 +328,7 @@ impl std::fmt::Debug for Order {
             Self::Answer => f.write_str("Answer"),
             Self::Refuse(status) => write!(f, "Refuse({status})"),
             Self::Hangup => f.write_str("Hangup"),
+            Self::Referred(status) => write!(f, "Referred({status})"),
             Self::Request(tx) => write!(f, "{}", tx.original.method),
         }
     }

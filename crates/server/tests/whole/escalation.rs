@@ -4,7 +4,7 @@
 use crate::assignment::sid;
 use crate::scene::*;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use testkit::{Call, End, Heard, Phone, Received, WITHIN};
 
 const EVENTS: &str = "/tr-event-callback";
@@ -195,7 +195,7 @@ async fn s3_1_and_s3_2_nobody_accepts_and_the_fourth_queue_sends_the_call_outsid
     let mut house = House::open(&it, [Some(5), Some(5), Some(10)], "120").await;
     house.has_its_function();
     let (caller, call) = it.caller("+15558880001", CALLER, NUMBER).await;
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     caller.hears(Heard::Music, WITHIN).await.unwrap();
     let first = house.enters(None, 0).await;
     let task = first.parameter("TaskSid").to_owned();
