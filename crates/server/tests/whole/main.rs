@@ -12,5 +12,6 @@ mod machine;
 mod parking;
 mod queueing;
 mod recording;
+mod refer;
 mod scene;
 mod voicemail;
