@@ -63,11 +63,12 @@ node_sdk() {
 }
 
 phones() {
-  for program in sipp baresip; do
+  for program in sipp baresip openssl; do
     command -v "$program" >/dev/null || { echo "$program is missing: scripts/setup.sh installs it"; return 1; }
   done
   cargo test -p tandem-testkit --test baresip -- --ignored &&
-    cargo test -p tandem-server --test real_phones -- --ignored --test-threads=1
+    cargo test -p tandem-server --test real_phones -- --ignored --test-threads=1 &&
+    cargo test -p tandem-server --test secure_phones -- --ignored --test-threads=1
 }
 
 browsers() {

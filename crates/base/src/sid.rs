@@ -153,6 +153,8 @@ sids! {
     TwimlBinSid = "EH";
     /// A recording.
     RecordingSid = "RE";
+    /// A message that a caller left.
+    VoicemailSid = "VM";
     /// An application error or warning.
     NotificationSid = "NO";
     /// A SIP account: a user name and password with which a phone registers.

@@ -8,3 +8,4 @@ pub mod prompts;
 pub mod recordings;
 pub mod sip;
 pub mod speech;
+pub mod transcripts;

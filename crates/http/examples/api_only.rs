@@ -77,7 +77,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             workspaces: workspaces.clone(),
             switchboard: SwitchboardSettings::new(account, &public_url),
         },
-        VoiceOutputs { sip: ignored(), media: ignored(), fetch: ignored() },
+        VoiceOutputs { sip: ignored(), media: ignored(), fetch: ignored(), transcribe: ignored() },
     )
     .await?;
     let readiness = Readiness::default();

@@ -62,6 +62,8 @@ pub struct VoiceOutputs {
     pub media: mpsc::Sender<media::control::Command>,
     /// To whoever fetches TwiML.
     pub fetch: mpsc::Sender<DocumentOrder>,
+    /// To whoever writes down what recordings say; answered with [`Input::Transcribed`].
+    pub transcribe: mpsc::Sender<RecordingSid>,
 }
 
 /// What whoever fetches TwiML is told.
@@ -218,6 +220,7 @@ pub fn number_settings(number: &IncomingNumber) -> NumberSettings {
         voice: webhook(&number.voice_url, number.voice_method),
         voice_fallback: webhook(&number.voice_fallback_url, number.voice_fallback_method),
         status_callback: webhook(&number.status_callback, number.status_callback_method),
+        application: number.voice_application,
     }
 }
 
@@ -283,6 +286,7 @@ async fn configuration(store: &Store, account: AccountSid) -> Result<Vec<Input>,
             break;
         }
     }
+    inputs.extend(store.mailboxes(account).await?.into_iter().map(Input::Mailbox));
     Ok(inputs)
 }
 
@@ -437,6 +441,8 @@ impl Desk {
             Effect::Record(Record::TaskParticipant(participant)) => {
                 Row::TaskParticipant { account, participant }
             }
+            Effect::Record(Record::Voicemail(record)) => Row::Voicemail { account, record },
+            Effect::Record(Record::VoicemailTranscript(record)) => Row::VoicemailTranscript(record),
             Effect::Record(Record::Timeline(entry)) => {
                 Row::Timeline { sid: EventSid::generate(&mut self.entropy), entry }
             }
@@ -545,6 +551,7 @@ impl Desk {
                 let order = FetchOrder { account, fetch, call, webhook, fallback, parameters };
                 self.outputs.fetch.send(DocumentOrder::Fetch(Box::new(order))).await.is_ok()
             }
+            Effect::Transcribe { recording } => self.outputs.transcribe.send(recording).await.is_ok(),
             Effect::Routing { request, target, command } => {
                 self.route(request, target, *command);
                 true

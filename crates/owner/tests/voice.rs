@@ -41,7 +41,8 @@ async fn start(house: &House, store: &Store) -> (Voice, Ends) {
         workspaces: house.workspaces(store).await,
         switchboard: SwitchboardSettings::new(account(), "http://127.0.0.1:8080"),
     };
-    let voice = Voice::start(settings, VoiceOutputs { sip, media, fetch }).await.unwrap();
+    let (transcribe, _) = mpsc::channel(100);
+    let voice = Voice::start(settings, VoiceOutputs { sip, media, fetch, transcribe }).await.unwrap();
     (voice, Ends { sip: sip_end, media: media_end, fetch: fetch_end })
 }
 

@@ -114,6 +114,8 @@ struct File {
     sip_domains: Option<Vec<String>>,
     /// Prefixes of numbers that may be called over the trunk; none may without it, outside `--dev`.
     allowed_prefixes: Option<Vec<String>>,
+    /// A program that prints what a WAV file says, with its arguments: `{file}` is the file.
+    transcription_command: Option<Vec<String>>,
     /// Webhooks may point to private networks.
     private_webhooks: Option<bool>,
     /// Numbers that our trunk brings: those that may be created over the API, outside `--dev`.
@@ -161,6 +163,8 @@ pub struct Config {
     pub sip_domains: Vec<String>,
     /// Number prefixes that may be called; empty with `dev` means every number.
     pub allowed_prefixes: Vec<String>,
+    /// A program that prints what a WAV file says; `None`: recordings are not transcribed.
+    pub transcription_command: Option<Vec<String>>,
     /// Webhooks may point to private networks.
     pub private_webhooks: bool,
     /// Numbers that may be created outside `--dev`.
@@ -388,6 +392,7 @@ impl Config {
             },
             sip_domains,
             allowed_prefixes: file.allowed_prefixes.unwrap_or_default(),
+            transcription_command: file.transcription_command.filter(|words| !words.is_empty()),
             private_webhooks: file.private_webhooks.unwrap_or(dev),
             numbers: file.numbers.unwrap_or_default(),
         })

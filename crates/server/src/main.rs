@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod explain;
 mod init;
+mod mailboxes;
 mod operate;
 mod replay;
 mod seams;

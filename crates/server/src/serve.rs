@@ -2,6 +2,7 @@
 
 use crate::clock;
 use crate::config::Config;
+use crate::mailboxes;
 use crate::seams::{self, Bins, Heard, KnownPhones, RecordingFolder, Tokens};
 use crate::tls;
 use base::{CallSid, Clock, Entropy};
@@ -12,6 +13,7 @@ use gateway::media::{MediaPlane, MediaSettings};
 use gateway::prompts::PromptSettings;
 use gateway::recordings::Shelf;
 use gateway::sip::{Limits, SipGateway, SipSettings};
+use gateway::transcripts::{Transcriber, TranscriptCommand};
 use http_api::{Api, Metrics, Readiness, ReadyState, Sids};
 use owner::{
     DocumentOrder, FetchOrder, Phones, Voice, VoiceOutputs, VoiceSettings, Workspaces, WorkspacesSettings,
@@ -38,6 +40,8 @@ const ORDERS_MAX: usize = 8_192;
 const FETCHES_MAX: usize = 512;
 /// Folder of recordings in the data folder.
 const RECORDINGS: &str = "recordings";
+/// How long one recording may take to be written down.
+const TRANSCRIPT_MAX: Duration = Duration::from_secs(600);
 /// How long live calls may go on after SIGTERM.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// How long requests in flight may take to finish after that.
@@ -198,6 +202,8 @@ async fn start(config: Config) -> Result<Running, ServeError> {
     let (fetch_orders, fetch_outbox) = mpsc::channel(ORDERS_MAX);
     let mut switchboard = SwitchboardSettings::new(config.account, public_url.clone());
     switchboard.sip_domains = config.sip_domains.clone();
+    switchboard.transcribes = config.transcription_command.is_some();
+    let (transcript_orders, transcript_outbox) = mpsc::channel(ORDERS_MAX);
     let voice = Voice::start(
         VoiceSettings {
             store: store.clone(),
@@ -206,7 +212,12 @@ async fn start(config: Config) -> Result<Running, ServeError> {
             workspaces: workspaces.clone(),
             switchboard,
         },
-        VoiceOutputs { sip: sip_orders, media: media_orders, fetch: fetch_orders },
+        VoiceOutputs {
+            sip: sip_orders,
+            media: media_orders,
+            fetch: fetch_orders,
+            transcribe: transcript_orders,
+        },
     )
     .await?;
 
@@ -250,6 +261,7 @@ async fn start(config: Config) -> Result<Running, ServeError> {
         stop_tasks.clone(),
     ));
     tasks.spawn(watch(store.clone(), stop_tasks.clone()));
+    tasks.spawn(mailboxes::light(store.clone(), config.account, sip.clone(), stop_tasks.clone()));
     tasks.spawn(http_api::count_decisions(
         metrics.clone(),
         workspaces.clone(),
@@ -296,6 +308,12 @@ async fn start(config: Config) -> Result<Running, ServeError> {
         move |order| media.command(order)
     }));
     orders.spawn(fetch(fetch_outbox, outgoing, voice.clone()));
+    let transcriber = config
+        .transcription_command
+        .clone()
+        .map(|words| Arc::new(TranscriptCommand { words, timeout: TRANSCRIPT_MAX }) as Arc<dyn Transcriber>);
+    let shelf = Shelf::new(config.data.join(RECORDINGS));
+    orders.spawn(mailboxes::transcribe(transcript_outbox, shelf, transcriber, voice.clone()));
     let router = browsers.routes().fallback_service(http_api::router(api));
     if let Some(address) = config.https {
         let bound = match TcpListener::bind(address).await {

@@ -68,6 +68,8 @@ async fn phones_with_tls_srtp_opus_and_g722_hear_and_are_heard() {
     );
     let modules = ["srtp", "opus", "g722"];
     for (user, account, number) in [("ana", secured, "+15550100021"), ("bo", wideband, "+15550100022")] {
+        // Bo begins the day offline: nobody rings an agent who is not at work.
+        centre.says(user, "Available").await.unwrap();
         let mut phone = Baresip::start_with(user, &account, ANA, &modules).await.unwrap();
         phone.is_registered().await.unwrap();
         let caller = trunk.caller("+15557770001", CALLER).dials(number).await.unwrap();

@@ -387,7 +387,8 @@ impl Day {
             | VoiceOrder::HandOverEnded { .. }
             | VoiceOrder::Requeue { .. }
             | VoiceOrder::Supervise { .. }
-            | VoiceOrder::TaskClosed { .. } => return,
+            | VoiceOrder::TaskClosed { .. }
+            | VoiceOrder::Divert { .. } => return,
         };
         let merge =
             Map::from_iter([("worker_call_sid".to_owned(), json!(CallSid::generate(&mut self.entropy)))]);

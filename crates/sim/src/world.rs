@@ -145,6 +145,9 @@ impl Day {
             if self.chance(60) {
                 target["timeout"] = json!(10 + self.entropy.below(60));
             }
+            if self.chance(50) {
+                target["tandem"] = json!({"direct": true});
+            }
             let rest = self.target();
             filters.push(json!({"expression": "directExtension != null", "targets": [target, rest]}));
         }
@@ -187,6 +190,9 @@ impl Day {
         }
         if self.chance(20) {
             target["expression"] = json!("task.lang IN worker.languages");
+        }
+        if self.chance(10) {
+            target["tandem"] = json!({"redirect": [{"voicemail": "agent"}, {"voicemail": "queue"}]});
         }
         target
     }

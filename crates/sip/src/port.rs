@@ -115,6 +115,8 @@ pub enum Command {
         /// Ringing longer than this ends the leg with [`Cause::NoAnswer`].
         timeout: Duration,
     },
+    /// What came of [`Event::Referred`]: told to the peer as the last word about its REFER.
+    Referred { leg: LegId, status: u16 },
     /// End a leg in whatever state it is: CANCEL before the answer, BYE after it, a final response if inbound and
     /// unanswered (487 if the caller gave up, else 480). Always reported as [`Event::Gone`]; harmless if already gone.
     Hangup { leg: LegId },
@@ -152,6 +154,13 @@ pub enum Event {
     Digit { leg: LegId, digit: char },
     /// The peer put us on hold, or took us off it, by re-INVITE.
     PeerHold { leg: LegId, held: bool },
+    /// The peer asks that whoever it talks with be connected with somebody else (RFC 3515). Answered with
+    /// [`Command::Referred`].
+    Referred {
+        leg: LegId,
+        /// What a phone of ours would dial: a number, a user, an extension; else a SIP URI.
+        to: String,
+    },
     /// The leg is over. Exactly once for every leg; nothing follows for it.
     Gone { leg: LegId, cause: Cause, status: Option<u16> },
     /// The bindings of a registered user changed: `bound` says whether any are left.

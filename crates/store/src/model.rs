@@ -2,8 +2,8 @@
 
 use base::*;
 use engine::call::port::{
-    CallRecord, CallStatus, ConferenceRecord, Method, QueueSettings, RecordingRecord, TaskParticipant,
-    TimelineEntry, Webhook,
+    CallRecord, CallStatus, ConferenceRecord, Mailbox, Method, QueueSettings, RecordingRecord,
+    TaskParticipant, TimelineEntry, VoicemailRecord, Webhook,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -281,6 +281,22 @@ pub struct RecordingFilter {
     pub deleted: bool,
 }
 
+/// Which messages of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoicemailFilter {
+    pub workspace: WorkspaceSid,
+    pub mailbox: Option<Mailbox>,
+    /// `Some(false)`: new ones only.
+    pub heard: Option<bool>,
+}
+
+/// How many messages a mailbox holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VoicemailCounts {
+    pub new: u64,
+    pub heard: u64,
+}
+
 /// Which numbers. `number` may hold `*` for any digits and matches anywhere in the number.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NumberFilter {
@@ -521,6 +537,13 @@ pub enum Row {
         account: AccountSid,
         participant: Box<TaskParticipant>,
     },
+    /// Inserted, or replaced.
+    Voicemail {
+        account: AccountSid,
+        record: Box<VoicemailRecord>,
+    },
+    /// The transcript of a message that is still there; nothing else of it.
+    VoicemailTranscript(Box<VoicemailRecord>),
     /// A queue made on demand; one that is there under this SID or name is left as it is.
     Queue(VoiceQueue),
     /// Added at the end, unless a line of this name is there.

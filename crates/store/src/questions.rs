@@ -1,12 +1,14 @@
 //! Every question the store answers, one function each. What they do is SQL, in `sql`.
 
 use crate::model::*;
-use crate::sql::{accounts, calls, config, deliveries, journal, recordings, sync, users};
+use crate::sql::{accounts, calls, config, deliveries, journal, recordings, sync, users, voicemails};
 use crate::{
     JournalFilter, JournalRow, Loaded, Page, Rows, Seq, Store, StoreError, Told, ToldFilter, WorkspaceEntry,
 };
 use base::*;
-use engine::call::port::{CallRecord, ConferenceRecord, RecordingRecord, TimelineEntry};
+use engine::call::port::{
+    CallRecord, ConferenceRecord, Mailbox, MailboxSettings, RecordingRecord, TimelineEntry, VoicemailRecord,
+};
 use std::time::Duration;
 
 /// Writes the functions of [`Store`]: each hands its arguments to the function of that question, on the writer or on
@@ -105,6 +107,8 @@ changes! {
     sip_account_update(SipCredentialSid) -> SipAccount = config::sip_account_update;
     /// Changes a user. Conflict: `login`.
     user_update(UserSid) -> User = users::update;
+    /// Changes a message.
+    voicemail_update(VoicemailSid) -> VoicemailRecord = voicemails::update;
     /// Changes a Sync service.
     sync_service_update(ServiceSid) -> SyncService = sync::service_update;
 }
@@ -223,6 +227,27 @@ questions! {
     /// The notifications of an account, newest first.
     read notifications(account: AccountSid, filter: NotificationFilter, page: Page)
         -> Rows<Notification> = calls::notifications;
+}
+
+// Messages for agents and queues.
+questions! {
+    /// One message.
+    read voicemail(account: AccountSid, sid: VoicemailSid) -> Option<VoicemailRecord> = voicemails::one;
+    /// Messages of a workspace, newest first.
+    read voicemails(account: AccountSid, filter: VoicemailFilter, page: Page)
+        -> Rows<VoicemailRecord> = voicemails::list;
+    /// Removes a message; whether it was there. Its recording stays.
+    write voicemail_remove(account: AccountSid, sid: VoicemailSid) -> bool = voicemails::remove;
+    /// How many messages each mailbox of an account holds; an empty one is not told of.
+    read voicemail_counts(account: AccountSid) -> Vec<(Mailbox, VoicemailCounts)> = voicemails::counts;
+    /// Writes how a mailbox greets, in place of what was there.
+    write mailbox_save(account: AccountSid, settings: MailboxSettings) -> () = voicemails::mailbox_save;
+    /// How a mailbox greets, if somebody has said so.
+    read mailbox(account: AccountSid, mailbox: Mailbox) -> Option<MailboxSettings> = voicemails::mailbox;
+    /// Every mailbox of an account of which somebody has said something.
+    read mailboxes(account: AccountSid) -> Vec<MailboxSettings> = voicemails::mailboxes;
+    /// The mailbox greets as all do; whether something else was said.
+    write mailbox_remove(account: AccountSid, mailbox: Mailbox) -> bool = voicemails::mailbox_remove;
 }
 
 // Sync.

@@ -50,6 +50,7 @@ pub struct Counts {
 pub struct Store {
     pub(crate) threads: Arc<Threads>,
     deliveries: Arc<watch::Sender<u64>>,
+    voicemails: Arc<watch::Sender<u64>>,
 }
 
 impl Options {
@@ -98,7 +99,11 @@ impl Store {
                 Threads::start(options, move |purpose| sqlite::connect(&file, purpose))?
             }
         };
-        Ok(Self { threads: Arc::new(threads), deliveries: Arc::new(watch::Sender::new(0)) })
+        Ok(Self {
+            threads: Arc::new(threads),
+            deliveries: Arc::new(watch::Sender::new(0)),
+            voicemails: Arc::default(),
+        })
     }
 
     /// Finishes what waits and closes, if this is the last handle. Blocks.
@@ -146,9 +151,13 @@ impl Store {
     /// [`Commit::append`]). Waits for room in the writer's queue.
     pub async fn commit(&self, commit: Commit) -> Result<Seq, AppendError> {
         let deliveries = commit.rows.iter().any(|row| matches!(row, Row::Delivery(_)));
+        let voicemails = commit.rows.iter().any(|row| matches!(row, Row::Voicemail { .. }));
         let committed = self.threads.write_waiting(move |tx| rows::commit(tx, &commit)).await;
         if committed.is_ok() && deliveries {
             self.deliveries_changed();
+        }
+        if committed.is_ok() && voicemails {
+            self.voicemails_changed();
         }
         committed
     }
@@ -178,6 +187,16 @@ impl Store {
     /// Changes whenever there may be more to deliver: rows were written, or a lane has become free.
     pub fn deliveries_watch(&self) -> watch::Receiver<u64> {
         self.deliveries.subscribe()
+    }
+
+    /// Changes whenever a mailbox may hold something else.
+    pub fn voicemails_watch(&self) -> watch::Receiver<u64> {
+        self.voicemails.subscribe()
+    }
+
+    /// A message was heard or removed.
+    pub fn voicemails_changed(&self) {
+        self.voicemails.send_modify(|n| *n += 1);
     }
 
     pub(crate) fn deliveries_changed(&self) {

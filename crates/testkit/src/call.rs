@@ -64,6 +64,8 @@ pub(crate) struct Core {
     party: Party,
     media: Media,
     phase: watch::Sender<Phase>,
+    /// What was said of a REFER of ours.
+    fragments: watch::Sender<Vec<String>>,
     acked: watch::Sender<bool>,
     inner: Mutex<Inner>,
     opened: Instant,
@@ -328,6 +330,33 @@ impl Call {
         }
     }
 
+    /// Asks the other side to call somebody else in our place (RFC 3515); answers the status of the REFER.
+    pub async fn refers(&self, to: &str) -> Result<u16, Trouble> {
+        let core = &self.core;
+        let (mut request, server) = core.in_dialog("REFER");
+        let target = match to.contains(':') {
+            true => to.to_owned(),
+            false => format!("sip:{to}@{}", core.party.domain),
+        };
+        request.headers.push(("Refer-To".to_owned(), format!("<{target}>")));
+        let response = core.party.running.endpoint.transact(request, server).await;
+        let code = response.as_ref().and_then(Message::code);
+        code.ok_or_else(|| core.refused("REFER", code, response.as_ref()))
+    }
+
+    /// Waits until this was said of our REFER: the first line of a `message/sipfrag`.
+    pub async fn is_told(&self, line: &str, within: Duration) -> Result<(), Trouble> {
+        let mut fragments = self.core.fragments.subscribe();
+        let said = fragments.wait_for(|all| all.iter().any(|fragment| fragment == line));
+        match tokio::time::timeout(within, said).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => {
+                let all = self.core.fragments.borrow().join(", ");
+                Err(self.trouble(&format!("'{line}' about its REFER"), within, format!("it was told {all}")))
+            }
+        }
+    }
+
     /// Changes the tone we send; `None` is silence.
     pub fn sings(&self, tone: Option<Tone>) {
         self.core.media.set_tone(tone);
@@ -475,6 +504,7 @@ impl Core {
             party,
             media,
             phase: watch::channel(Phase::Trying).0,
+            fragments: watch::Sender::default(),
             acked: watch::channel(false).0,
             inner: Mutex::new(inner),
             opened: Instant::now(),
@@ -581,6 +611,9 @@ impl Core {
             }
             "INVITE" | "UPDATE" => self.on_offer(request, from).await,
             "OPTIONS" | "INFO" | "NOTIFY" => {
+                if let Some(line) = request.body.lines().next().filter(|line| line.starts_with("SIP/2.0 ")) {
+                    self.fragments.send_modify(|all| all.push(line.to_owned()));
+                }
                 endpoint.respond(&request, tagged(Message::response(&request, 200, "OK")), from).await;
             }
             _ => {

@@ -282,6 +282,16 @@ async fn dispatch_request(endpoint: &Arc<Endpoint>, request: Message, from: Sock
                 }
             }
         }
+        "NOTIFY" => {
+            let user = request.user("").unwrap_or_default().to_owned();
+            let people: Vec<_> = endpoint.state().people.iter().filter_map(Weak::upgrade).collect();
+            let known = people.iter().any(|p| (p.user() == user || p.takes_any()) && p.on_notify(&request));
+            let response = match known {
+                true => Message::response(&request, 200, "OK"),
+                false => Message::response(&request, 481, "Subscription Does Not Exist"),
+            };
+            endpoint.respond(&request, response, from).await;
+        }
         "OPTIONS" => {
             let response =
                 Message::response(&request, 200, "OK").with("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS");

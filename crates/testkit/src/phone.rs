@@ -7,7 +7,7 @@ use crate::trouble::Trouble;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Domain of the phones in the demo.
 pub const DOMAIN: &str = "tandem.localhost";
@@ -26,11 +26,38 @@ pub struct Person {
     party: Mutex<Party>,
     any: bool,
     answer: Box<dyn Fn(Call) + Send + Sync>,
+    /// What the phone was told last of its messages.
+    lamp: watch::Sender<Option<Lamp>>,
+}
+
+/// The lamp of a phone: how many messages wait (RFC 3842).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lamp {
+    /// It is lit.
+    pub lit: bool,
+    /// Not heard yet.
+    pub new: u64,
+    /// Heard.
+    pub old: u64,
+}
+
+impl Lamp {
+    fn read(body: &str) -> Option<Self> {
+        let value = |name: &str| {
+            let line = body.lines().find_map(|line| line.split_once(':').filter(|(key, _)| *key == name))?;
+            Some(line.1.trim().to_owned())
+        };
+        let counts = value("Voice-Message")?;
+        let (new, old) = counts.split_whitespace().next()?.split_once('/')?;
+        let lit = value("Messages-Waiting")? == "yes";
+        Some(Self { lit, new: new.parse().ok()?, old: old.parse().ok()? })
+    }
 }
 
 impl Person {
     pub(crate) fn new(party: Party, any: bool, answer: impl Fn(Call) + Send + Sync + 'static) -> Arc<Self> {
-        let person = Arc::new(Self { party: Mutex::new(party), any, answer: Box::new(answer) });
+        let lamp = watch::Sender::new(None);
+        let person = Arc::new(Self { party: Mutex::new(party), any, answer: Box::new(answer), lamp });
         person.party().running.endpoint.add_person(&person);
         person
     }
@@ -45,6 +72,18 @@ impl Person {
 
     pub(crate) fn party(&self) -> Party {
         self.party.lock().expect("no panic while a phone changes").clone()
+    }
+
+    /// A notice: false if it is not about messages.
+    pub(crate) fn on_notify(&self, request: &Message) -> bool {
+        let about = request.header("Event").is_some_and(|event| event.starts_with("message-summary"));
+        match Lamp::read(&request.body).filter(|_| about) {
+            Some(lamp) => {
+                self.lamp.send_replace(Some(lamp));
+                true
+            }
+            None => false,
+        }
     }
 
     pub(crate) async fn on_invite(&self, request: Message, from: SocketAddr) {
@@ -104,6 +143,13 @@ impl Phone {
         Self { person, ringing: tokio::sync::Mutex::new(ringing) }
     }
 
+    /// Has a password for what it is challenged for.
+    pub fn with_password(self, password: &str) -> Self {
+        self.person.party.lock().expect("no panic while a phone changes").password =
+            Some(password.to_owned());
+        self
+    }
+
     /// Speaks only these codecs, best first: 0 is PCMU, 8 is PCMA.
     pub fn with_codecs(self, codecs: &[u8]) -> Self {
         self.person.party.lock().expect("no panic while a phone changes").codecs = codecs.to_vec();
@@ -127,6 +173,11 @@ impl Phone {
 
     /// Registers for `expires`; zero removes the binding.
     pub async fn registers(&self, expires: Duration) -> Result<(), Trouble> {
+        self.registers_with(expires, &[]).await
+    }
+
+    /// The same with more headers.
+    pub async fn registers_with(&self, expires: Duration, more: &[(&str, &str)]) -> Result<(), Trouble> {
         let party = self.person.party();
         let endpoint = &party.running.endpoint;
         let uri = format!("sip:{}", party.domain);
@@ -139,6 +190,9 @@ impl Phone {
             .with("CSeq", "1 REGISTER")
             .with("Contact", format!("<sip:{}@{}>", party.user, endpoint.local))
             .with("Expires", expires.as_secs().to_string());
+        for (name, value) in more {
+            request = request.with(name, *value);
+        }
         let mut response = endpoint.transact(request.clone(), party.server).await;
         if let (Some(challenged), Some(password)) = (&response, &party.password)
             && matches!(challenged.code(), Some(401 | 407))
@@ -156,6 +210,54 @@ impl Phone {
                 what: "REGISTER".to_owned(),
                 code: code.unwrap_or(408),
                 reason: endpoint.wire(),
+            }),
+        }
+    }
+
+    /// Asks to be told of its user's messages (RFC 3842); answers the status.
+    pub async fn subscribes(&self, package: &str) -> Result<u16, Trouble> {
+        let party = self.person.party();
+        let endpoint = &party.running.endpoint;
+        let uri = format!("sip:{}@{}", party.user, party.domain);
+        let mut request = Message::request("SUBSCRIBE", &uri)
+            .with("Max-Forwards", "70")
+            .with("From", format!("<{uri}>;tag={}", endpoint.token()))
+            .with("To", format!("<{uri}>"))
+            .with("Call-ID", endpoint.token())
+            .with("CSeq", "1 SUBSCRIBE")
+            .with("Contact", format!("<sip:{}@{}>", party.user, endpoint.local))
+            .with("Event", package)
+            .with("Accept", "application/simple-message-summary")
+            .with("Expires", "600");
+        let mut response = endpoint.transact(request.clone(), party.server).await;
+        if let (Some(challenged), Some(password)) = (&response, &party.password)
+            && let Some(challenge) = Challenge::of(challenged)
+        {
+            let (name, value) =
+                challenge.answer(&party.user, password, "SUBSCRIBE", &uri, &endpoint.token(), 1);
+            request.set("CSeq", "2 SUBSCRIBE".to_owned());
+            response = endpoint.transact(request.with(&name, value), party.server).await;
+        }
+        response.as_ref().and_then(Message::code).ok_or_else(|| Trouble::Refused {
+            name: party.name.clone(),
+            what: "SUBSCRIBE".to_owned(),
+            code: 408,
+            reason: endpoint.wire(),
+        })
+    }
+
+    /// Waits until the phone was told that so many messages are new and so many heard.
+    pub async fn lamp_shows(&self, new: u64, old: u64, within: Duration) -> Result<(), Trouble> {
+        let mut lamp = self.person.lamp.subscribe();
+        let wanted = Some(Lamp { lit: new > 0, new, old });
+        let shown = tokio::time::timeout(within, lamp.wait_for(|lamp| *lamp == wanted)).await;
+        match shown {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Trouble::Waited {
+                name: self.user(),
+                what: format!("its lamp to show {new} new and {old} old messages"),
+                waited: within,
+                instead: format!("it was told {:?}\n{}", self.person.lamp.borrow().clone(), self.wire()),
             }),
         }
     }

@@ -47,11 +47,21 @@ const LOCATION: &str = "location";
 /// What a path answers: status, content type, body.
 type Scripted = (u16, String, String);
 
-/// An application's web server: answers what it is told to and remembers what it was asked.
+/// An application's web server: answers what it is told to and remembers what it was asked. Clones are the same server,
+/// which ends with the last.
+#[derive(Clone)]
 pub struct WebhookReceiver {
     address: SocketAddr,
     shared: Arc<Shared>,
-    server: tokio::task::AbortHandle,
+    _server: Arc<Running>,
+}
+
+struct Running(tokio::task::AbortHandle);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 struct Shared {
@@ -80,7 +90,7 @@ impl WebhookReceiver {
             // Ends with the receiver; an accept error shows as missing requests.
             let _ = axum::serve(listener, app).await;
         });
-        Ok(Self { address, shared, server: server.abort_handle() })
+        Ok(Self { address, shared, _server: Arc::new(Running(server.abort_handle())) })
     }
 
     /// `http://127.0.0.1:…/path`
@@ -114,6 +124,18 @@ impl WebhookReceiver {
         received.iter().filter(|r| r.path == path).cloned().collect()
     }
 
+    /// Waits, without end, until `path` was asked for this often, and answers all that came.
+    pub async fn received_at_least(&self, path: &str, count: usize) -> Vec<Received> {
+        let mut changed = self.shared.count.subscribe();
+        loop {
+            let all = self.received(path);
+            // The sender lives as long as this receiver does.
+            if all.len() >= count || changed.changed().await.is_err() {
+                return all;
+            }
+        }
+    }
+
     /// Waits for a request to `path` that fits.
     pub async fn receives(
         &self,
@@ -138,12 +160,6 @@ impl WebhookReceiver {
             waited: within,
             instead: format!("it had {:?}", self.received(path)),
         })
-    }
-}
-
-impl Drop for WebhookReceiver {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 

@@ -460,8 +460,9 @@ fn parties(form: &Params) -> Result<(&str, &str), ApiError> {
 }
 
 fn new_program(form: &Params) -> Result<Program, ApiError> {
-    if form.filled("ApplicationSid").is_some() {
-        return Err(ApiError::with(21218, "ApplicationSid is not supported yet: give Url or Twiml"));
+    if let Some(text) = form.filled("ApplicationSid") {
+        let invalid = |_| ApiError::with(21218, format!("ApplicationSid {text} is not valid"));
+        return text.parse().map(Program::Application).map_err(invalid);
     }
     program(form)?.ok_or_else(|| ApiError::with(21205, "Url or Twiml parameter is required"))
 }

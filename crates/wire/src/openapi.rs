@@ -341,6 +341,128 @@ const OPERATIONS: &[Operation] = &[
         "200",
         Some("Xml"),
     ),
+    op(
+        "get",
+        "/Workspaces/{ws}/Voicemail",
+        "Messages of every mailbox, newest first; `Heard=false`: new ones",
+        None,
+        "200",
+        Some("VoicemailList"),
+    ),
+    op(
+        "get",
+        "/Workspaces/{ws}/Workers/{wk}/Voicemail",
+        "Messages for an agent, newest first; `Heard=false`: new ones",
+        None,
+        "200",
+        Some("VoicemailList"),
+    ),
+    op("get", "/Workspaces/{ws}/Workers/{wk}/Voicemail/{vm}", "One message", None, "200", Some("Voicemail")),
+    op(
+        "post",
+        "/Workspaces/{ws}/Workers/{wk}/Voicemail/{vm}",
+        "Mark a message as heard, or as new",
+        Some("VoicemailForm"),
+        "200",
+        Some("Voicemail"),
+    ),
+    op(
+        "delete",
+        "/Workspaces/{ws}/Workers/{wk}/Voicemail/{vm}",
+        "Remove a message and its media",
+        None,
+        "204",
+        None,
+    ),
+    op(
+        "get",
+        "/Workspaces/{ws}/Workers/{wk}/Voicemail/{vm}/Media",
+        "What the caller said: WAV, or MP3 with `Format=mp3`",
+        None,
+        "200",
+        None,
+    ),
+    op(
+        "get",
+        "/Workspaces/{ws}/Workers/{wk}/VoicemailGreeting",
+        "How the mailbox greets",
+        None,
+        "200",
+        Some("VoicemailGreeting"),
+    ),
+    op(
+        "put",
+        "/Workspaces/{ws}/Workers/{wk}/VoicemailGreeting",
+        "Say how the mailbox greets",
+        Some("VoicemailGreetingForm"),
+        "200",
+        Some("VoicemailGreeting"),
+    ),
+    op("delete", "/Workspaces/{ws}/Workers/{wk}/VoicemailGreeting", "It greets as all do", None, "204", None),
+    op(
+        "get",
+        "/Workspaces/{ws}/TaskQueues/{wq}/Voicemail",
+        "Messages for a queue, newest first; `Heard=false`: new ones",
+        None,
+        "200",
+        Some("VoicemailList"),
+    ),
+    op(
+        "get",
+        "/Workspaces/{ws}/TaskQueues/{wq}/Voicemail/{vm}",
+        "One message",
+        None,
+        "200",
+        Some("Voicemail"),
+    ),
+    op(
+        "post",
+        "/Workspaces/{ws}/TaskQueues/{wq}/Voicemail/{vm}",
+        "Mark a message as heard, or as new",
+        Some("VoicemailForm"),
+        "200",
+        Some("Voicemail"),
+    ),
+    op(
+        "delete",
+        "/Workspaces/{ws}/TaskQueues/{wq}/Voicemail/{vm}",
+        "Remove a message and its media",
+        None,
+        "204",
+        None,
+    ),
+    op(
+        "get",
+        "/Workspaces/{ws}/TaskQueues/{wq}/Voicemail/{vm}/Media",
+        "What the caller said: WAV, or MP3 with `Format=mp3`",
+        None,
+        "200",
+        None,
+    ),
+    op(
+        "get",
+        "/Workspaces/{ws}/TaskQueues/{wq}/VoicemailGreeting",
+        "How the mailbox greets",
+        None,
+        "200",
+        Some("VoicemailGreeting"),
+    ),
+    op(
+        "put",
+        "/Workspaces/{ws}/TaskQueues/{wq}/VoicemailGreeting",
+        "Say how the mailbox greets",
+        Some("VoicemailGreetingForm"),
+        "200",
+        Some("VoicemailGreeting"),
+    ),
+    op(
+        "delete",
+        "/Workspaces/{ws}/TaskQueues/{wq}/VoicemailGreeting",
+        "It greets as all do",
+        None,
+        "204",
+        None,
+    ),
     op("get", "/SipAccounts", "With what phones register", None, "200", Some("SipAccountList")),
     op("post", "/SipAccounts", "Make a SIP account", Some("SipAccountForm"), "201", Some("SipAccount")),
     op("get", "/SipAccounts/{cr}", "One SIP account", None, "200", Some("SipAccount")),
@@ -448,7 +570,62 @@ fn list_of(key: &str, item: &str) -> Value {
     object(&[(key, &format!("{item}[]")), ("meta", "object")])
 }
 
+/// Every schema. More than one macro, because each goes only so deep.
 fn schemas() -> Value {
+    let mut all = common_schemas();
+    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), voicemail_schemas()) {
+        all.extend(more);
+    }
+    all
+}
+
+fn voicemail_schemas() -> Value {
+    json!({
+        "Voicemail": object(&[
+            ("sid", "string"),
+            ("account_sid", "string"),
+            ("workspace_sid", "string"),
+            ("worker_sid", "string?"),
+            ("task_queue_sid", "string?"),
+            ("call_sid", "string"),
+            ("task_sid", "string?"),
+            ("recording_sid", "string"),
+            ("from", "string"),
+            ("from_name", "string?"),
+            ("to", "string"),
+            ("duration_s", "integer"),
+            ("heard", "boolean"),
+            ("date_heard", "string?"),
+            ("transcription_status", "string"),
+            ("transcription_text", "string?"),
+            ("transcription_error", "string?"),
+            ("date_created", "string"),
+            ("date_updated", "string"),
+            ("url", "string"),
+            ("media_url", "string"),
+        ]),
+        "VoicemailForm": object(&[("heard", "boolean")]),
+        "VoicemailList": list_of("voicemails", "Voicemail"),
+        "VoicemailGreeting": object(&[
+            ("workspace_sid", "string"),
+            ("worker_sid", "string?"),
+            ("task_queue_sid", "string?"),
+            ("greeting_text", "string?"),
+            ("greeting_url", "string?"),
+            ("length_max_s", "integer"),
+            ("transcribe", "boolean"),
+            ("url", "string"),
+        ]),
+        "VoicemailGreetingForm": object(&[
+            ("greeting_text", "string?"),
+            ("greeting_url", "string?"),
+            ("length_max_s", "integer?"),
+            ("transcribe", "boolean?"),
+        ]),
+    })
+}
+
+fn common_schemas() -> Value {
     json!({
         "Error": object(&[("code", "integer"), ("message", "string"), ("more_info", "string"), ("status", "integer")]),
         "AgentCalls": object(&[("worker_sid", "string"), ("workspace_sid", "string"), ("calls", "AgentCall[]")]),

@@ -3,7 +3,9 @@
 use crate::address::Address;
 use crate::error::ApiError;
 use base::*;
-use engine::call::port::{CallRecord, TimelineEntry};
+use engine::call::port::{
+    CallRecord, Greeting, Mailbox, MailboxSettings, TimelineEntry, Transcript, VoicemailRecord,
+};
 use engine::routing::model::{ParkUnanswered, VoiceOverrides, VoicePolicy};
 use engine::routing::replay::Report;
 use engine::routing::{AgentCall, AgentCallState, Explanation};
@@ -228,6 +230,84 @@ pub fn sip_account(at: &Address, of: &SipAccount) -> Value {
         "date_created": of.created.iso8601(),
         "date_updated": of.updated.iso8601(),
         "url": at.url(format_args!("/SipAccounts/{}", of.sid)),
+    })
+}
+
+// --- Voicemail ------------------------------------------------------------------------------------------------
+
+/// Longest greeting, in characters.
+pub const GREETING_CHARS_MAX: usize = 1_000;
+/// Longest message, in seconds.
+pub const MESSAGE_S_MAX: u64 = 3_600;
+
+/// Where the messages of a mailbox are, below the root of our API.
+pub fn mailbox_path(ws: WorkspaceSid, mailbox: Mailbox) -> String {
+    let kind = match mailbox {
+        Mailbox::Worker(_) => "Workers",
+        Mailbox::Queue(_) => "TaskQueues",
+    };
+    format!("/Workspaces/{ws}/{kind}/{mailbox}/Voicemail")
+}
+
+fn owner(mailbox: Mailbox) -> (Option<WorkerSid>, Option<TaskQueueSid>) {
+    match mailbox {
+        Mailbox::Worker(worker) => (Some(worker), None),
+        Mailbox::Queue(queue) => (None, Some(queue)),
+    }
+}
+
+/// A message that a caller left.
+pub fn voicemail(at: &Address, account: AccountSid, of: &VoicemailRecord) -> Value {
+    let url = at.url(format_args!("{}/{}", mailbox_path(of.workspace, of.mailbox), of.sid));
+    let (worker, queue) = owner(of.mailbox);
+    let (status, text, why) = match &of.transcript {
+        Transcript::None => ("none", None, None),
+        Transcript::InProgress => ("in-progress", None, None),
+        Transcript::Completed(text) => ("completed", Some(text), None),
+        Transcript::Failed(why) => ("failed", None, Some(why)),
+    };
+    json!({
+        "sid": of.sid,
+        "account_sid": account,
+        "workspace_sid": of.workspace,
+        "worker_sid": worker,
+        "task_queue_sid": queue,
+        "call_sid": of.call,
+        "task_sid": of.task,
+        "recording_sid": of.recording,
+        "from": of.from,
+        "from_name": of.from_name,
+        "to": of.to,
+        "duration_s": of.duration_s,
+        "heard": of.heard.is_some(),
+        "date_heard": of.heard.map(Timestamp::iso8601),
+        "transcription_status": status,
+        "transcription_text": text,
+        "transcription_error": why,
+        "date_created": of.created.iso8601(),
+        "date_updated": of.updated.iso8601(),
+        "url": url,
+        "media_url": format!("{url}/Media"),
+    })
+}
+
+/// How a mailbox greets.
+pub fn mailbox(at: &Address, of: &MailboxSettings) -> Value {
+    let (worker, queue) = owner(of.mailbox);
+    let (text, url) = match &of.greeting {
+        Some(Greeting::Say(text)) => (Some(text), None),
+        Some(Greeting::Play(url)) => (None, Some(url)),
+        None => (None, None),
+    };
+    json!({
+        "workspace_sid": of.workspace,
+        "worker_sid": worker,
+        "task_queue_sid": queue,
+        "greeting_text": text,
+        "greeting_url": url,
+        "length_max_s": of.length_max.as_secs(),
+        "transcribe": of.transcribe,
+        "url": at.url(format_args!("{}Greeting", mailbox_path(of.workspace, of.mailbox))),
     })
 }
 

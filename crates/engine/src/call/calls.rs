@@ -67,6 +67,11 @@ impl Switchboard {
                     self.peer_held(sid, held);
                 }
             }
+            Event::Referred { leg, to } => {
+                if let Some(sid) = self.legs.get(&leg).copied() {
+                    self.referred(sid, &to);
+                }
+            }
             Event::Gone { leg, cause, status } => match self.legs.get(&leg).copied() {
                 Some(sid) => self.gone(sid, cause, status),
                 None => {
@@ -116,6 +121,9 @@ impl Switchboard {
                 playing: None,
                 music_failed: false,
             },
+            diversions: Diversions::default(),
+            message: None,
+            sent_to: None,
             documents: (self.now.mono, 0),
             star: false,
         };

@@ -26,6 +26,8 @@ impl Switchboard {
         call.main = None;
         call.at_answer = None;
         call.star = false;
+        call.diversions = Diversions::default();
+        call.message = None;
         let joined = call.join != Join::Nobody;
         let status = call.record.status;
         let doing = std::mem::replace(&mut call.doing, Doing::Program);

@@ -44,6 +44,7 @@ impl Switchboard {
         let targets: Vec<Target> =
             parties.iter().take(LEGS_PER_DIAL_MAX).filter_map(|p| self.target(sid, p)).collect();
         let record = self.dial_record(sid, verb);
+        let refer = self.optional_hook(sid, verb.refer.as_ref());
         let Some(call) = self.calls.get_mut(&sid) else { return };
         let from = verb.caller_id.clone().unwrap_or_else(|| call.record.from.clone());
         call.doing = Doing::Dial(Box::new(Dial {
@@ -52,6 +53,7 @@ impl Switchboard {
             timeout: verb.timeout.clamp(RING_MIN, RING_MAX),
             time_limit: Some(verb.time_limit),
             hangup_on_star: verb.hangup_on_star,
+            refer,
             ring_tone: verb.ring_tone.clone(),
             rest: targets.into(),
             children: Vec::new(),
@@ -341,6 +343,10 @@ impl Switchboard {
     pub(super) fn dial_over(&mut self, sid: CallSid, timed: bool) {
         let Some(call) = self.calls.get_mut(&sid) else { return };
         let Doing::Dial(dial) = std::mem::replace(&mut call.doing, Doing::Program) else { return };
+        if dial.bridged.is_some() {
+            // Somebody has taken it.
+            call.diversions = Diversions::default();
+        }
         self.disarm(Timer::DialLimit(sid));
         if let Some(recording) = dial.recording {
             self.stop_recording(recording);

@@ -100,7 +100,23 @@ impl Switchboard {
     }
 
     /// A call to a number of ours: its voice URL says what happens.
+    /// A number that names an application does what that says (reference: voice §4.5).
+    fn of_its_application(&self, mut number: NumberSettings) -> NumberSettings {
+        let application = number.application.and_then(|sid| self.applications.get(&sid));
+        match application {
+            Some(application) => {
+                number.voice.clone_from(&application.voice);
+                number.voice_fallback.clone_from(&application.voice_fallback);
+                number.status_callback.clone_from(&application.status_callback);
+            }
+            // One that is gone says nothing.
+            None => number.application = None,
+        }
+        number
+    }
+
     fn call_number(&mut self, invite: &Invite, number: NumberSettings) {
+        let number = self.of_its_application(number);
         let from = match &invite.source {
             Source::Trunk(_) => public(&invite.from).map_or_else(|| invite.from.clone(), |n| n.to_string()),
             Source::Phone(user) => format!("sip:{user}@{}", invite.to_domain),
@@ -108,7 +124,8 @@ impl Switchboard {
         };
         let to = number.number.to_string();
         let sid = self.admit(invite, &to, &from);
-        let parameters = sip_parameters(invite);
+        let mut parameters = sip_parameters(invite);
+        parameters.extend(number.application.map(|sid| pair("ApplicationSid", sid)));
         if let Some(call) = self.calls.get_mut(&sid) {
             call.record.number = Some(number.sid);
             call.fallback = number.voice_fallback;
@@ -211,7 +228,7 @@ impl Switchboard {
 }
 
 /// A dialled text as a public number.
-fn public(dialled: &str) -> Option<PhoneNumber> {
+pub(super) fn public(dialled: &str) -> Option<PhoneNumber> {
     if let Ok(number) = dialled.parse() {
         return Some(number);
     }
@@ -220,7 +237,7 @@ fn public(dialled: &str) -> Option<PhoneNumber> {
 }
 
 /// A name or extension that a phone could have registered.
-fn is_user(text: &str) -> bool {
+pub(super) fn is_user(text: &str) -> bool {
     const CHARS_MAX: usize = 64;
     (1..=CHARS_MAX).contains(&text.len())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))

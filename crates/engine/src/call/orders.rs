@@ -68,6 +68,7 @@ impl Switchboard {
             VoiceOrder::Supervise { offer, order } => self.supervise(offer, order),
             VoiceOrder::Requeue { task, call } => self.requeue(task, call),
             VoiceOrder::TaskClosed { task, call, release } => self.task_closed(task, call, release),
+            VoiceOrder::Divert { task, call, steps } => self.divert(task, call, steps),
         }
     }
 
@@ -278,6 +279,7 @@ impl Switchboard {
                 }
             }
             (Asked::Connected(_), Ok(_)) | (Asked::Attributes, _) => {}
+            (Asked::Refer(agent), outcome) => self.refer_decided(agent, &outcome),
             (Asked::Feature(agent), Err(refusal)) => self.feature_refused(agent, &refusal.message),
             (Asked::Feature(agent), Ok(_)) => self.feature_accepted(agent),
             (Asked::Accept { call, reservation, rest }, Err(refusal)) => {

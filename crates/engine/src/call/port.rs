@@ -2,6 +2,7 @@
 
 use crate::routing::command::{CallEnd, Command as RoutingCommand, VoiceReport};
 use crate::routing::effect::VoiceOrder;
+pub use crate::routing::model::Mailbox;
 use base::*;
 use media::control as media_port;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,14 @@ pub enum Input {
     /// A configured voice queue (its size limit); created on demand if never configured.
     Queue(QueueSettings),
     QueueRemoved(QueueSid),
+    /// What was said in a recording (see [`Effect::Transcribe`]), or why nobody knows.
+    Transcribed {
+        recording: RecordingSid,
+        outcome: Result<String, String>,
+    },
+    /// How a mailbox greets; one of which nothing is said has a greeting of ours.
+    Mailbox(MailboxSettings),
+    MailboxRemoved(Mailbox),
     /// Which workspace a SIP user works in, so that a phone's own calls and feature codes reach the right workspace.
     Agent(AgentSettings),
     AgentRemoved {
@@ -115,6 +124,8 @@ pub struct NumberSettings {
     pub voice: Option<Webhook>,
     pub voice_fallback: Option<Webhook>,
     pub status_callback: Option<Webhook>,
+    /// A TwiML application, which says all of that in the number's place.
+    pub application: Option<ApplicationSid>,
 }
 
 /// A TwiML application and what answers its calls.
@@ -131,6 +142,75 @@ pub struct QueueSettings {
     pub sid: QueueSid,
     pub friendly_name: String,
     pub max_size: u32,
+}
+
+/// Longest message unless a mailbox says otherwise.
+const MESSAGE_MAX: Duration = Duration::from_secs(180);
+
+/// How a mailbox takes messages; also its row in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailboxSettings {
+    pub workspace: WorkspaceSid,
+    pub mailbox: Mailbox,
+    /// What callers hear first; ours, with the name, if absent.
+    pub greeting: Option<Greeting>,
+    pub length_max: Duration,
+    /// Messages are to be written down by the transcription provider.
+    pub transcribe: bool,
+}
+
+impl MailboxSettings {
+    /// Of a mailbox of which nobody has said anything.
+    pub fn new(workspace: WorkspaceSid, mailbox: Mailbox) -> Self {
+        Self { workspace, mailbox, greeting: None, length_max: MESSAGE_MAX, transcribe: false }
+    }
+}
+
+/// What a mailbox says before the tone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Greeting {
+    /// A sentence.
+    Say(String),
+    /// The URL of an audio file.
+    Play(String),
+}
+
+/// A message that a caller left; also its row in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoicemailRecord {
+    pub sid: VoicemailSid,
+    pub workspace: WorkspaceSid,
+    pub mailbox: Mailbox,
+    pub call: CallSid,
+    /// Its media.
+    pub recording: RecordingSid,
+    /// The task that ended with it.
+    pub task: Option<TaskSid>,
+    pub from: String,
+    pub from_name: Option<String>,
+    pub to: String,
+    pub duration_s: u64,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+    /// When somebody first said that they had heard it; `None` is new.
+    pub heard: Option<Timestamp>,
+    #[serde(default)]
+    pub transcript: Transcript,
+}
+
+/// What a message says, written down.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transcript {
+    /// Nobody wanted it, or nobody can.
+    #[default]
+    None,
+    /// It is being written.
+    InProgress,
+    Completed(String),
+    /// Why not.
+    Failed(String),
 }
 
 /// An agent's phone.
@@ -424,6 +504,8 @@ pub enum Program {
     Webhook(Webhook),
     /// A TwiML document as text.
     Inline(String),
+    /// What this TwiML application says; its URLs take the place of the call's own.
+    Application(ApplicationSid),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -647,6 +729,10 @@ pub enum Effect {
         workspace: WorkspaceSid,
         report: VoiceReport,
     },
+    /// Write down what is said in a recording; heard as [`Input::Transcribed`].
+    Transcribe {
+        recording: RecordingSid,
+    },
     /// An application error (`log` 0) or warning (1).
     Notify {
         call: CallSid,
@@ -677,6 +763,9 @@ pub enum Record {
     Recording(Box<RecordingRecord>),
     /// Somebody in the conference of a task, as they are now.
     TaskParticipant(Box<TaskParticipant>),
+    Voicemail(Box<VoicemailRecord>),
+    /// What became of the transcript of a message; the rest of its row is left as it is.
+    VoicemailTranscript(Box<VoicemailRecord>),
     /// A queue made on demand by `<Enqueue>`.
     Queue(QueueSettings),
     Timeline(TimelineEntry),

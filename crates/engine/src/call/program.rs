@@ -26,6 +26,15 @@ impl Switchboard {
     pub(super) fn start_program(&mut self, sid: CallSid, program: Program) {
         match program {
             Program::Webhook(webhook) => self.fetch_main(sid, webhook, Vec::new()),
+            Program::Application(application) => match self.applications.get(&application) {
+                Some(ApplicationSettings { voice: Some(webhook), .. }) => {
+                    self.fetch_main(sid, webhook.clone(), Vec::new());
+                }
+                _ => {
+                    self.notify_error(sid, 11100, format!("application {application} has no voice URL"));
+                    self.apologise(sid);
+                }
+            },
             Program::Inline(text) => {
                 if let Ok(frame) = self.read_twiml(sid, &text, None) {
                     self.run_frame(sid, frame);
@@ -86,6 +95,7 @@ impl Switchboard {
         if purpose == FetchUse::Main
             && let Some(call) = self.calls.get_mut(&sid)
         {
+            call.sent_to = None;
             call.asked_with.clone_from(&more);
         }
         let Some(call) = self.calls.get(&sid) else { return };
@@ -273,7 +283,7 @@ impl Switchboard {
                         let detection = self.detection(sid);
                         self.fetch_main(sid, webhook, detection);
                     }
-                    inline @ Program::Inline(_) => self.start_program(sid, inline),
+                    other @ (Program::Inline(_) | Program::Application(_)) => self.start_program(sid, other),
                 }
                 continue;
             }
@@ -296,6 +306,7 @@ impl Switchboard {
             let Some(verb) = frame.document.verbs.get(frame.next).cloned() else {
                 match side {
                     Some(purpose) => self.side_over(sid, purpose),
+                    None if self.next_diversion(sid) => {}
                     None => self.hang_up(sid),
                 }
                 continue;

@@ -56,7 +56,8 @@ enum Then {
 /// A running `<Record>`.
 #[derive(Debug)]
 pub(super) struct RecordStep {
-    action: Webhook,
+    /// `None` for a message in a mailbox.
+    action: Option<Webhook>,
     callback: Option<StatusCallback>,
     /// The beep before it.
     pub beep: Option<PlayId>,
@@ -64,6 +65,8 @@ pub(super) struct RecordStep {
     length_max: Duration,
     finish_on: String,
     trim: bool,
+    /// It is to be written down, and who is told.
+    transcribe: Option<Option<Webhook>>,
     recording: Option<RecordingSid>,
     /// What ended it.
     digits: String,
@@ -271,6 +274,7 @@ impl Switchboard {
             self.note(call, "record", "recording is over", data);
         }
         self.tell_recording(sid, record.status.as_str());
+        self.message_recorded(sid, missing.is_none().then_some(outcome.length));
         let parameters = self.recording_parameters(sid);
         self.tapes.remove(&sid);
         for conference in self.conferences.values_mut().filter(|c| c.recording == Some(sid)) {
@@ -292,13 +296,17 @@ impl Switchboard {
 
     pub(super) fn record_verb(&mut self, sid: CallSid, verb: twiml::Record) {
         let action = match self.hook(sid, verb.action.as_deref().unwrap_or_default(), verb.method) {
-            Ok(action) => action,
+            _ if self.calls.get(&sid).is_some_and(|c| c.message.is_some()) => None,
+            Ok(action) => Some(action),
             Err(error) => return self.failed(sid, error.code, error.message),
         };
-        if verb.transcribe {
+        let transcribe = verb.transcribe && self.settings.transcribes;
+        if verb.transcribe && !transcribe {
             let message = "no transcription provider is configured: the recording is not transcribed";
             self.notify_warning(sid, 12200, message);
         }
+        let told = verb.transcribe_callback.as_deref().filter(|_| transcribe);
+        let told = told.and_then(|url| self.hook(sid, url, twiml::Method::Post).ok());
         let callback = self.recording_callback(sid, verb.recording_status.as_ref());
         let step = RecordStep {
             action,
@@ -308,6 +316,7 @@ impl Switchboard {
             length_max: verb.max_length,
             finish_on: verb.finish_on_key,
             trim: verb.trim,
+            transcribe: transcribe.then_some(told),
             recording: None,
             digits: String::new(),
         };
@@ -351,7 +360,7 @@ impl Switchboard {
         let Some(step) = self.record_step(sid) else { return };
         step.beep = None;
         let (quiet, length_max, trim) = (step.timeout, step.length_max, step.trim);
-        let callback = step.callback.take();
+        let (callback, transcribe) = (step.callback.take(), step.transcribe.take());
         let new = NewRecording { channels: 1, track: RecordingTrack::Inbound, trim, callback };
         let recording = self.begin(Wanted {
             call: Some(sid),
@@ -363,6 +372,10 @@ impl Switchboard {
             needs_sound: true,
             then: Then::Verb(sid),
         });
+        self.message_begins(sid, recording);
+        if let Some(callback) = transcribe {
+            self.wants_transcript(sid, recording, callback);
+        }
         if let Some(step) = self.record_step(sid) {
             step.recording = Some(recording);
         }
@@ -404,9 +417,10 @@ impl Switchboard {
         if nothing {
             return self.make_ready(sid);
         }
+        let Some(action) = step.action else { return self.message_left(sid) };
         let mut parameters = recording;
         parameters.push(pair("Digits", step.digits));
-        self.fetch_next(sid, step.action, parameters);
+        self.fetch_next(sid, action, parameters);
     }
 
     /// The caller hung up while a `<Record>` ran: its action is told once the file is there.
@@ -422,7 +436,10 @@ impl Switchboard {
         let digits = if step.digits.is_empty() { "hangup".to_owned() } else { step.digits };
         parameters.push(pair("Digits", digits));
         if let Some(tape) = self.tapes.get_mut(&recording) {
-            tape.then = Then::Tell { call: sid, webhook: step.action, parameters };
+            tape.then = match step.action {
+                Some(webhook) => Then::Tell { call: sid, webhook, parameters },
+                None => Then::Nothing,
+            };
         }
         self.stop_recording(recording);
     }
@@ -598,6 +615,6 @@ impl Switchboard {
 }
 
 /// To the nearest second.
-fn whole_seconds(length: Duration) -> u64 {
+pub(super) fn whole_seconds(length: Duration) -> u64 {
     (length.as_millis() as u64 + 500) / 1_000
 }

@@ -1,6 +1,7 @@
 //! What the API asks: new calls, changes to live ones in every state (reference: voice §3.1, §3.5), queue members.
 
 use super::calls::Outgoing;
+use super::parameters::pair;
 use super::port::*;
 use super::state::*;
 use super::switchboard::{Switchboard, Timer};
@@ -8,6 +9,8 @@ use base::*;
 use std::time::Duration;
 
 const TIMEOUT_MAX: Duration = Duration::from_secs(600);
+/// A redirect that was asked for already counts as the same for this long.
+const REPEATED_MAX: Duration = Duration::from_secs(120);
 
 impl Switchboard {
     pub(super) fn on_request(&mut self, what: Request) -> Response {
@@ -33,7 +36,28 @@ impl Switchboard {
         }
     }
 
+    /// A new call of an application has its URLs instead of its own; `Err` if it has none.
+    fn of_application(&self, mut new: NewCall) -> Result<(NewCall, Option<ApplicationSid>), Response> {
+        let Program::Application(sid) = new.program else { return Ok((new, None)) };
+        let known = self.applications.get(&sid);
+        let Some(ApplicationSettings { voice: Some(voice), voice_fallback, status_callback, .. }) = known
+        else {
+            return Err(refused(400, 21218, format!("ApplicationSid {sid} is not valid")));
+        };
+        new.program = Program::Webhook(voice.clone());
+        new.fallback.clone_from(voice_fallback);
+        new.status_callback = status_callback.clone().map(|webhook| {
+            // Told of the end, as a number's is.
+            StatusCallback { webhook, events: Vec::new() }
+        });
+        Ok((new, Some(sid)))
+    }
+
     fn create_call(&mut self, new: NewCall) -> Response {
+        let (new, application) = match self.of_application(new) {
+            Ok(new) => new,
+            Err(refused) => return refused,
+        };
         let Some((to, destination, headers)) = self.resolve(&new.to) else {
             return refused(
                 400,
@@ -67,6 +91,7 @@ impl Switchboard {
         };
         call.at_answer = Some(new.program);
         call.fallback = new.fallback;
+        call.sip_parameters.extend(application.map(|sid| pair("ApplicationSid", sid)));
         call.to_record = new.record;
         call.machine = new.machine;
         if let Some(limit) = new.time_limit {
@@ -117,8 +142,12 @@ impl Switchboard {
             }
             Some(EndStatus::Canceled) | None => {}
         }
-        if let Some(program) = change.program {
-            self.redirect(sid, program);
+        match change.program {
+            Some(Program::Webhook(webhook)) if self.is_repeated(sid, &webhook) => {
+                self.note(sid, "twiml", "redirected again: it dials already", serde_json::Value::Null);
+            }
+            Some(program) => self.redirect(sid, program),
+            None => {}
         }
         self.record_call(sid);
         match self.calls.get(&sid) {
@@ -149,8 +178,30 @@ impl Switchboard {
         Response::Call(Box::new(record))
     }
 
+    /// The call runs the document at this URL because the API said so a moment ago, and is calling somebody for it. An
+    /// event that is told twice makes its receiver ask twice; whoever rings or talks is not to notice.
+    fn is_repeated(&self, sid: CallSid, webhook: &Webhook) -> bool {
+        let Some(call) = self.calls.get(&sid).filter(|c| matches!(c.doing, Doing::Dial(_))) else {
+            return false;
+        };
+        let recent = |at: Mono| self.now.mono.since(at) < REPEATED_MAX;
+        call.sent_to.as_ref().is_some_and(|(to, at)| to == webhook && recent(*at))
+    }
+
     /// The call runs another document from now on, whatever it does.
     fn redirect(&mut self, sid: CallSid, program: Program) {
+        let webhook = match &program {
+            Program::Webhook(webhook) => Some(webhook.clone()),
+            Program::Inline(_) | Program::Application(_) => None,
+        };
+        self.send_to(sid, program);
+        let now = self.now.mono;
+        if let Some(call) = self.calls.get_mut(&sid) {
+            call.sent_to = webhook.map(|webhook| (webhook, now));
+        }
+    }
+
+    fn send_to(&mut self, sid: CallSid, program: Program) {
         let Some(call) = self.calls.get_mut(&sid) else { return };
         self.out.push(Effect::Record(Record::Timeline(TimelineEntry {
             call: sid,

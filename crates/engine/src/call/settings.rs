@@ -28,6 +28,8 @@ pub struct SwitchboardSettings {
     pub caller_id: Option<PhoneNumber>,
     /// Ringing tone that a caller hears, by country.
     pub ring_tone: String,
+    /// There is somebody to write recordings down.
+    pub transcribes: bool,
     /// A task that is canceled while its caller waits ends the wait (the call goes on after `<Enqueue>`). Off, as documented.
     pub canceled_task_releases_caller: bool,
 }
@@ -46,6 +48,7 @@ impl SwitchboardSettings {
             phones_dial_out: true,
             caller_id: None,
             ring_tone: "us".to_owned(),
+            transcribes: false,
             canceled_task_releases_caller: false,
         }
     }

@@ -70,10 +70,34 @@ pub(super) struct Call {
     /// The peer sends audio before it answers.
     pub early_media: bool,
     pub audio: Audio,
+    /// What its workflow wants it to do next.
+    pub diversions: Diversions,
+    /// The message that it leaves, once it has come that far.
+    pub message: Option<super::divert::MessagePlan>,
+    /// Where the API last sent it, and when, while it runs that document.
+    pub sent_to: Option<(Webhook, Mono)>,
     /// Documents fetched or redirected to since the start of the current minute.
     pub documents: (Mono, u32),
     /// A `*` that may begin a feature code.
     pub star: bool,
+}
+
+/// Where a call goes that nobody took.
+#[derive(Debug, Default)]
+pub(super) struct Diversions {
+    /// The task that it came from.
+    pub task: Option<TaskSid>,
+    pub steps: VecDeque<crate::routing::effect::Diversion>,
+    /// Where its document goes on, if it is to.
+    pub resume: Option<Box<Resume>>,
+}
+
+/// A document that was left in its `<Enqueue>`.
+#[derive(Debug)]
+pub(super) struct Resume {
+    pub frame: Option<Frame>,
+    pub action: Option<Webhook>,
+    pub parameters: super::parameters::Parameters,
 }
 
 /// Whom to tell about a call's progress.
@@ -191,6 +215,8 @@ pub(super) struct Dial {
     pub timeout: Duration,
     pub time_limit: Option<Duration>,
     pub hangup_on_star: bool,
+    /// Asked when the other side refers us to somebody.
+    pub refer: Option<Webhook>,
     pub ring_tone: Option<String>,
     /// Still to be called, one after the other.
     pub rest: VecDeque<Target>,

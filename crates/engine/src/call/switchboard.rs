@@ -61,6 +61,12 @@ pub struct Switchboard {
     pub(super) asked: BTreeMap<RoutingRequestId, Asked>,
     /// Recordings under way.
     pub(super) tapes: BTreeMap<RecordingSid, Tape>,
+    /// Mailboxes of which somebody has said something.
+    pub(super) mailboxes: BTreeMap<Mailbox, MailboxSettings>,
+    /// Recordings that are being written down, and who wants to know.
+    pub(super) transcripts: BTreeMap<RecordingSid, super::divert::TranscriptWish>,
+    /// Messages being left, by what they are recorded in.
+    pub(super) messages: BTreeMap<RecordingSid, VoicemailRecord>,
     timers: BTreeMap<(Mono, u64), Timer>,
     armed: BTreeMap<Timer, (Mono, u64)>,
     ready: VecDeque<CallSid>,
@@ -102,6 +108,8 @@ pub(super) enum Asked {
     ConferenceTask(CallSid),
     /// That the task of a call that was in a conference is over.
     ConferenceTaskLeft(CallSid),
+    /// A transfer that the agent on this leg asked for with their phone.
+    Refer(CallSid),
     /// Attributes for a task. Whatever is answered, nothing follows from it.
     Attributes,
 }
@@ -161,6 +169,9 @@ impl Switchboard {
             about: None,
             asked: BTreeMap::new(),
             tapes: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
+            transcripts: BTreeMap::new(),
+            messages: BTreeMap::new(),
             timers: BTreeMap::new(),
             armed: BTreeMap::new(),
             ready: VecDeque::new(),
@@ -193,6 +204,9 @@ impl Switchboard {
             Input::ApplicationRemoved(sid) => drop(self.applications.remove(&sid)),
             Input::Agent(agent) => drop(self.agents.insert(agent.user.clone(), agent)),
             Input::AgentRemoved { user } => drop(self.agents.remove(&user)),
+            Input::Transcribed { recording, outcome } => self.transcribed(recording, outcome),
+            Input::Mailbox(settings) => drop(self.mailboxes.insert(settings.mailbox, settings)),
+            Input::MailboxRemoved(mailbox) => drop(self.mailboxes.remove(&mailbox)),
             Input::Queue(queue) => self.configure_queue(queue),
             Input::QueueRemoved(queue) => self.remove_queue(queue),
         }

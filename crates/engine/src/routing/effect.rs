@@ -2,6 +2,7 @@
 
 use super::command::*;
 use super::model::*;
+use super::workflow::Redirection;
 use base::*;
 use std::borrow::Cow;
 use std::time::Duration;
@@ -104,6 +105,28 @@ pub enum VoiceOrder {
         task: TaskSid,
         call: CallSid,
         release: bool,
+    },
+    /// The workflow has nobody for this call and its task is over: it goes where the workflow says, one step after the
+    /// other until somebody takes it.
+    Divert {
+        task: TaskSid,
+        call: CallSid,
+        steps: Vec<Diversion>,
+    },
+}
+
+/// One step of where a call goes that nobody in a workflow took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Diversion {
+    /// As the workflow says it; a mailbox never stands here.
+    Step(Redirection),
+    /// The caller may leave a message.
+    Voicemail {
+        /// Whose mailbox it is.
+        workspace: WorkspaceSid,
+        mailbox: Mailbox,
+        /// As it is said: the agent's full name, or the queue's.
+        name: String,
     },
 }
 

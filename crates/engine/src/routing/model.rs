@@ -565,3 +565,50 @@ impl TransferStatus {
         }
     }
 }
+
+/// Where messages for an agent, or for whoever serves a queue, are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Mailbox {
+    /// An agent's own.
+    Worker(WorkerSid),
+    /// A queue's.
+    Queue(TaskQueueSid),
+}
+
+/// Neither a worker's nor a queue's SID.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is neither a worker's nor a queue's SID")]
+pub struct NoMailbox(String);
+
+impl std::str::FromStr for Mailbox {
+    type Err = NoMailbox;
+
+    fn from_str(text: &str) -> Result<Self, NoMailbox> {
+        let worker = text.parse().map(Self::Worker);
+        worker.or_else(|_| text.parse().map(Self::Queue)).map_err(|_| NoMailbox(text.to_owned()))
+    }
+}
+
+impl std::fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Worker(worker) => worker.fmt(f),
+            Self::Queue(queue) => queue.fmt(f),
+        }
+    }
+}
+
+impl TryFrom<String> for Mailbox {
+    type Error = NoMailbox;
+
+    fn try_from(text: String) -> Result<Self, NoMailbox> {
+        text.parse()
+    }
+}
+
+impl From<Mailbox> for String {
+    fn from(mailbox: Mailbox) -> Self {
+        mailbox.to_string()
+    }
+}

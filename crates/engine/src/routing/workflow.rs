@@ -1,5 +1,6 @@
 //! Workflow documents: parsed once, checked with the place of every fault, and ready to be evaluated.
 
+use super::model::Mailbox;
 use base::{TaskQueueSid, WorkerSid};
 use expr::{Context, Expression, OrderBy, Path};
 use serde_json::{Map, Value};
@@ -11,6 +12,13 @@ pub const CONFIGURATION_BYTES_MAX: usize = 1_038_576;
 pub const FILTERS_MAX: usize = 10_000;
 /// Most targets of one filter.
 pub const TARGETS_MAX: usize = 1_000;
+/// Most steps of one redirection.
+const REDIRECTIONS_MAX: usize = 10;
+/// How long the number of a redirection rings unless it says otherwise, and the longest.
+const RING: Duration = Duration::from_secs(20);
+const RING_SECONDS_MAX: u32 = 600;
+/// Longest text that is said.
+const SAID_CHARS_MAX: usize = 4_096;
 
 /// A workflow's configuration, checked.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -49,6 +57,57 @@ pub struct Target {
     pub skip_if: Option<Expression>,
     /// The one worker who may take it.
     pub known_worker: Option<KnownWorker>,
+    /// For whom it names and nobody else: left at once when none of them is at work, and when they refuse.
+    pub direct: bool,
+    /// Where a call that gets here goes, one after the other until somebody takes it. Its task is over then.
+    pub redirect: Vec<Redirection>,
+}
+
+/// Where a call goes for which its workflow has nobody: an extension of ours to the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redirection {
+    /// This number is called; who answers has the call.
+    Number {
+        /// E.164, or a SIP address.
+        to: String,
+        /// How long it rings.
+        timeout: Duration,
+        /// Shown there; the caller's own if absent.
+        caller_id: Option<String>,
+    },
+    /// The call runs the document at this URL.
+    Url {
+        /// `http://…`
+        url: String,
+        /// Asked with GET, else with POST.
+        get: bool,
+    },
+    /// The caller may leave a message.
+    Voicemail(MailboxName),
+    /// A sentence.
+    Say {
+        /// What is said.
+        text: String,
+        /// BCP-47; English if absent.
+        language: Option<String>,
+    },
+    /// An audio file.
+    Play(String),
+    /// The document that put the call in the queue goes on.
+    Continue,
+}
+
+/// How a redirection names a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailboxName {
+    /// The one worker whom the direct target before it was for.
+    Agent,
+    /// The target's own queue.
+    Queue,
+    /// This one.
+    Fixed(Mailbox),
+    /// Whose SID is in this attribute of the task.
+    Attribute(Path),
 }
 
 /// How a target names one worker.
@@ -180,6 +239,10 @@ impl Target {
             Some(0) => return wrong(at("timeout"), "must be greater than 0"),
             seconds => seconds.map(|seconds| Duration::from_secs(seconds.into())),
         };
+        let own = match target.get("tandem") {
+            None | Some(Value::Null) => None,
+            Some(own) => Some(object(own, &at("tandem"))?),
+        };
         let order_by = match text(target, "order_by", place)? {
             None => None,
             Some(order) => match OrderBy::parse(order) {
@@ -195,7 +258,75 @@ impl Target {
             order_by,
             skip_if: expression(target, "skip_if", place, Context::Skip)?,
             known_worker: KnownWorker::read(target, place)?,
+            direct: own.is_some_and(|own| own.get("direct") == Some(&Value::Bool(true))),
+            redirect: match own.and_then(|own| own.get("redirect")) {
+                None | Some(Value::Null) => Vec::new(),
+                Some(list) => {
+                    let place = at("tandem.redirect");
+                    each(array(list, &place, REDIRECTIONS_MAX)?, &place, Redirection::read)?
+                }
+            },
         })
+    }
+}
+
+impl Redirection {
+    fn read(value: &Value, place: &str) -> Result<Self> {
+        let step = object(value, place)?;
+        let own = |key: &str| text(step, key, place).map(|t| t.map(str::to_owned));
+        let kinds = ["number", "url", "voicemail", "say", "play", "continue"];
+        let named: Vec<_> = kinds.into_iter().filter(|kind| step.contains_key(*kind)).collect();
+        let [kind] = named[..] else {
+            return wrong(place, "needs exactly one of number, url, voicemail, say, play, continue");
+        };
+        let Some(what) = text(step, kind, place)? else {
+            return wrong(format!("{place}.{kind}"), "is empty");
+        };
+        match kind {
+            "number" => {
+                let seconds = number(step, "timeout", place)?;
+                if seconds.is_some_and(|s| !(1..=RING_SECONDS_MAX).contains(&s)) {
+                    return wrong(
+                        format!("{place}.timeout"),
+                        format!("must be from 1 to {RING_SECONDS_MAX}"),
+                    );
+                }
+                let timeout = seconds.map_or(RING, |s| Duration::from_secs(s.into()));
+                Ok(Self::Number { to: what.to_owned(), timeout, caller_id: own("caller_id")? })
+            }
+            "url" => {
+                if !what.starts_with("http://") && !what.starts_with("https://") {
+                    return wrong(format!("{place}.url"), "must be an http or https URL");
+                }
+                let get = match text(step, "method", place)?.map(str::to_ascii_uppercase).as_deref() {
+                    None | Some("POST") => false,
+                    Some("GET") => true,
+                    Some(_) => return wrong(format!("{place}.method"), "must be GET or POST"),
+                };
+                Ok(Self::Url { url: what.to_owned(), get })
+            }
+            "voicemail" => Ok(Self::Voicemail(MailboxName::read(what, &format!("{place}.voicemail"))?)),
+            "say" if what.chars().count() > SAID_CHARS_MAX => {
+                wrong(format!("{place}.say"), format!("is longer than {SAID_CHARS_MAX} characters"))
+            }
+            "say" => Ok(Self::Say { text: what.to_owned(), language: own("language")? }),
+            "continue" if what == "document" => Ok(Self::Continue),
+            "continue" => wrong(format!("{place}.continue"), "must be document"),
+            _ => Ok(Self::Play(what.to_owned())),
+        }
+    }
+}
+
+impl MailboxName {
+    fn read(name: &str, place: &str) -> Result<Self> {
+        match name {
+            "agent" => Ok(Self::Agent),
+            "queue" => Ok(Self::Queue),
+            _ => match name.parse() {
+                Ok(mailbox) => Ok(Self::Fixed(mailbox)),
+                Err(_) => task_path(name, place).map(Self::Attribute),
+            },
+        }
     }
 }
 
@@ -324,6 +455,53 @@ mod tests {
         assert_eq!((third.queue, third.priority, third.timeout), (second.queue, Some(90), None));
         assert!(third.expression.is_none() && third.order_by.is_none() && third.skip_if.is_none());
         assert_eq!(workflow.queues().count(), 4);
+    }
+
+    #[test]
+    fn a_target_may_say_where_a_call_goes_that_nobody_takes() {
+        let read = |redirect: &str| {
+            let text =
+                filter(&format!(r#"[{{"queue":"{Q1}","tandem":{{"direct":true,"redirect":{redirect}}}}}]"#));
+            Definition::parse(&text).map(|workflow| workflow.filters[0].targets[0].clone())
+        };
+        let target = read(
+            r#"[{"say":"Nobody is here.","language":"en-GB"},{"number":"+15557770100","timeout":"9","caller_id":"+15550100001"},
+                {"voicemail":"agent"},{"voicemail":"task.owner"},{"url":"https://app/x","method":"get"},{"play":"https://app/a.wav"},
+                {"continue":"document"}]"#,
+        );
+        let target = target.unwrap();
+        assert!(target.direct);
+        let [say, number, agent, owner, url, play, Redirection::Continue] = &target.redirect[..] else {
+            panic!("{target:?}")
+        };
+        assert!(matches!(say, Redirection::Say { language: Some(language), .. } if language == "en-GB"));
+        assert!(
+            matches!(number, Redirection::Number { timeout, caller_id: Some(_), .. } if timeout.as_secs() == 9)
+        );
+        assert_eq!(*agent, Redirection::Voicemail(MailboxName::Agent));
+        assert!(
+            matches!(owner, Redirection::Voicemail(MailboxName::Attribute(path)) if path.to_string() == "task.owner")
+        );
+        assert!(matches!(url, Redirection::Url { get: true, .. }));
+        assert!(matches!(play, Redirection::Play(_)));
+        let fixed = read(&format!(r#"[{{"voicemail":"{Q2}"}}]"#)).unwrap();
+        assert_eq!(
+            fixed.redirect,
+            [Redirection::Voicemail(MailboxName::Fixed(Mailbox::Queue(Q2.parse().unwrap())))]
+        );
+        for (redirect, expected) in [
+            ("{}", "targets[0].tandem.redirect: must be an array"),
+            ("[{}]", "redirect[0]: needs exactly one"),
+            (r#"[{"say":"a","play":"b"}]"#, "redirect[0]: needs exactly one"),
+            (r#"[{"number":"+1","timeout":0}]"#, "redirect[0].timeout: must be from 1 to 600"),
+            (r#"[{"url":"ftp://a"}]"#, "redirect[0].url: must be an http"),
+            (r#"[{"voicemail":"somebody"}]"#, "redirect[0].voicemail: 'somebody' must be"),
+            (r#"[{"say":" "}]"#, "redirect[0].say: is empty"),
+            (r#"[{"continue":"queue"}]"#, "redirect[0].continue: must be document"),
+        ] {
+            let fault = read(redirect).unwrap_err().to_string();
+            assert!(fault.contains(expected), "{fault} for {redirect}");
+        }
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl Day {
             voice: voice.map(post),
             voice_fallback: None,
             status_callback: Some(post("http://app/number-status")),
+            application: None,
         }));
     }
 
@@ -223,7 +224,11 @@ impl Day {
                     todo.push_back(Input::Routed { request, outcome: Err(refusal()) });
                 }
             }
-            Effect::Record(_) | Effect::Callback { .. } | Effect::Notify { .. } | Effect::Respond { .. } => {}
+            Effect::Record(_)
+            | Effect::Callback { .. }
+            | Effect::Notify { .. }
+            | Effect::Transcribe { .. }
+            | Effect::Respond { .. } => {}
         }
     }
 
@@ -247,7 +252,7 @@ impl Day {
                 }
             }
             sip_port::Command::Take { leg } => self.taken.push(leg),
-            sip_port::Command::Progress { .. } => {}
+            sip_port::Command::Progress { .. } | sip_port::Command::Referred { .. } => {}
         }
     }
 

@@ -3,15 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a story that lacks what it speaks of has failed")]
 #![expect(clippy::manual_is_multiple_of, reason = "a die is thrown: the remainder is what is meant")]
 
+mod applications;
 mod conference_tasks;
 mod conferences;
 mod day;
+mod diversions;
 mod handover;
 mod instructed;
 mod machine;
 mod parking;
 mod random;
 mod recordings;
+mod refers;
 mod supervise;
 mod tasks;
 mod updates;

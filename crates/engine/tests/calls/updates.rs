@@ -306,3 +306,32 @@ fn a_child_that_is_redirected_while_it_rings_leaves_the_dial() {
     assert_eq!(day.heard(leg), new());
     assert!(!day.last_sip().iter().any(|c| matches!(c, Sip::Hangup { .. })));
 }
+
+#[test]
+fn a_redirect_that_is_asked_for_again_does_not_disturb_whom_it_rings() {
+    let mut day = Day::that_runs(r#"<Enqueue>support</Enqueue>"#);
+    day.document("http://app/out", "<Dial>+15557770001</Dial>");
+    let caller = day.call();
+    let call = day.sid(caller);
+    let to_out =
+        || CallChange { program: Some(Program::Webhook(post("http://app/out"))), ..CallChange::default() };
+    day.update(call, to_out());
+    let callee = day.last_invited();
+    day.update(call, to_out());
+    assert_eq!(day.last_invited(), callee, "while it rings");
+    day.answers(callee);
+    let Response::Call(record) = day.update(call, to_out()) else { panic!() };
+    assert_eq!(record.status, CallStatus::InProgress);
+    assert!(day.talk(caller, callee), "and while they talk");
+    assert_eq!(day.fetched("http://app/out").len(), 1);
+
+    // Another document is another wish, and so is the same one much later.
+    day.wait(121.0);
+    day.update(call, to_out());
+    assert_ne!(day.last_invited(), callee);
+    assert_eq!(day.fetched("http://app/out").len(), 2);
+    day.redirect(call, NEW);
+    assert_eq!(day.heard(caller), new());
+    day.update(call, to_out());
+    assert_eq!(day.fetched("http://app/out").len(), 3);
+}

@@ -8,6 +8,7 @@ mod day;
 mod explained;
 mod limits;
 mod promises;
+mod redirections;
 mod replayed;
 mod tasks;
 mod told;

@@ -121,6 +121,7 @@ impl Browsers {
             Command::Progress { leg, .. }
             | Command::Answer { leg }
             | Command::Refuse { leg, .. }
+            | Command::Referred { leg, .. }
             | Command::Hangup { leg }
             | Command::Take { leg } => leg.0 >= INBOUND_LEGS || legs.contains(leg),
         }

@@ -503,7 +503,7 @@ impl Switch {
             } => {
                 self.ring(leg, call, identity, from, headers, timeout).await;
             }
-            Command::Invite { .. } => {}
+            Command::Invite { .. } | Command::Referred { .. } => {}
             Command::Progress { leg, progress } => self.progress(leg, progress),
             Command::Answer { leg } => self.accept(leg).await,
             Command::Refuse { leg, status } => {

@@ -239,6 +239,8 @@ impl Inbound {
                     Some(End::new(Cause::WeHungUp, None))
                 }
             },
+            // Nobody is referred before the answer.
+            Some(Order::Referred(_)) => None,
             Some(Order::Request(tx)) => {
                 self.acknowledge(*tx).await;
                 None

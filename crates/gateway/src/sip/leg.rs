@@ -21,12 +21,33 @@ use sip::sdp::{self, Description};
 use sip::timer::{Asked, Refresher, SessionExpires, SessionTimer, TimerAction};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, error, info, warn};
 
 /// Orders that may wait for a leg. A leg that falls so far behind is ended.
 pub(super) const ORDERS_MAX: usize = 32;
+
+/// How long a REFER may take to be settled, and each word about it to be answered.
+const REFER_MAX: Duration = Duration::from_secs(60);
+const NOTICE_MAX: Duration = Duration::from_secs(2);
+
+/// Whom a REFER names, as a phone of ours would dial them; else their SIP URI. A call to be replaced is not known here.
+fn refer_to(shared: &Shared, request: &Request) -> Option<String> {
+    let value = stack::value(request, "Refer-To").or_else(|| stack::value(request, "r"))?;
+    let address = sip::address::Address::parse(&value)?;
+    let uri = address.uri()?;
+    if address.uri.contains("Replaces=") || stack::value(request, "Replaces").is_some() {
+        return None;
+    }
+    match uri.user {
+        Some(user) if shared.is_ours(&uri.host) => Some(user),
+        Some(user) if uri.scheme.eq_ignore_ascii_case("tel") => Some(user),
+        Some(_) => Some(address.uri.split('?').next().unwrap_or_default().to_owned()),
+        None => None,
+    }
+}
 
 /// How a leg ended.
 #[derive(Debug, Clone, Copy)]
@@ -254,10 +275,36 @@ impl Established {
                 }
                 None
             }
+            Some(Order::Referred(status)) => {
+                self.tell_referrer(status, "terminated;reason=noresource").await;
+                None
+            }
             Some(other) => {
                 debug!(leg = self.leg.0, "leg {} is answered already and does not {other:?}", self.leg.0);
                 None
             }
+        }
+    }
+
+    /// Tells the peer how its REFER goes (RFC 3515 §2.4.4). A BYE that follows must not overtake it, so this waits for
+    /// an answer, but not long.
+    async fn tell_referrer(&self, status: u16, state: &str) {
+        let reason = match status {
+            100 => "Trying",
+            200 => "OK",
+            403 => "Forbidden",
+            404 => "Not Found",
+            _ => "Decline",
+        };
+        let headers = vec![
+            stack::header("Event", "refer"),
+            stack::header("Subscription-State", state),
+            stack::header("Content-Type", "message/sipfrag;version=2.0"),
+        ];
+        let body = format!("SIP/2.0 {status} {reason}\r\n").into_bytes();
+        let told = tokio::time::timeout(NOTICE_MAX, self.dialog.notify(Some(headers), Some(body))).await;
+        if !matches!(told, Ok(Ok(Some(_)))) {
+            debug!(leg = self.leg.0, "leg {} was not told of its REFER: {status}", self.leg.0);
         }
     }
 
@@ -290,8 +337,15 @@ impl Established {
                 respond(&handle, 200, answer_headers(None, false), None).await;
                 None
             }
-            DialogState::Refer(_, _, handle) => {
-                respond(&handle, 603, Vec::new(), None).await;
+            DialogState::Refer(_, request, handle) => {
+                match refer_to(&self.shared, &request) {
+                    Some(to) => {
+                        respond(&handle, 202, Vec::new(), None).await;
+                        self.tell_referrer(100, &format!("active;expires={}", REFER_MAX.as_secs())).await;
+                        self.shared.report(Event::Referred { leg: self.leg, to }).await;
+                    }
+                    None => respond(&handle, 400, Vec::new(), None).await,
+                }
                 None
             }
             DialogState::Notify(_, _, handle)

@@ -14,6 +14,7 @@ mod secure;
 mod settings;
 mod stack;
 mod trunks;
+mod waiting;
 
 use crate::media::MediaPlane;
 use base::{CallSid, Entropy, Secret};
@@ -42,6 +43,7 @@ use tracing::{error, info, warn};
 use trunks::{Trunks, Wire};
 
 pub use settings::{Limits, PhoneDirectory, SipSettings, TlsListener, TrunkError, TrunkSettings};
+pub use waiting::Waiting;
 
 /// How long [`SipGateway::stop`] waits for BYEs to be answered.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -58,6 +60,7 @@ enum Order {
     Answer,
     Refuse(u16),
     Hangup,
+    Referred(u16),
     /// A PRACK or an early UPDATE, which the stack would answer over our heads or not at all.
     Request(Box<Transaction>),
 }
@@ -100,6 +103,7 @@ struct Shared {
     invites: Mutex<Bucket>,
     legs: Mutex<HashMap<LegId, Entry>>,
     dialogs: Mutex<HashMap<(String, String), LegId>>,
+    lamps: Mutex<waiting::Lamps>,
 }
 
 impl SipGateway {
@@ -156,6 +160,7 @@ impl SipGateway {
             invites: Mutex::new(Bucket::full(settings.limits.invites_per_second, now)),
             legs: Mutex::new(HashMap::new()),
             dialogs: Mutex::new(HashMap::new()),
+            lamps: Mutex::default(),
             settings,
         });
         let endpoint = stack.endpoint.clone();
@@ -196,6 +201,7 @@ impl SipGateway {
             Command::Answer { leg } => (leg, Order::Answer),
             Command::Refuse { leg, status } => (leg, Order::Refuse(status)),
             Command::Hangup { leg } => (leg, Order::Hangup),
+            Command::Referred { leg, status } => (leg, Order::Referred(status)),
             // Who has a phone picks it up.
             Command::Take { .. } => return,
             Command::Invite { leg, call, to, from, from_name, headers, credentials, timeout } => {
@@ -212,6 +218,11 @@ impl SipGateway {
                 entry.orders = mpsc::channel(1).0;
             }
         }
+    }
+
+    /// How many messages a user has; their phones are told if that is news.
+    pub fn messages(&self, user: &str, waiting: Waiting) {
+        waiting::changed(&self.shared, user, waiting);
     }
 
     /// Where a registered user is reachable, most preferred first.
@@ -317,6 +328,7 @@ impl std::fmt::Debug for Order {
             Self::Answer => f.write_str("Answer"),
             Self::Refuse(status) => write!(f, "Refuse({status})"),
             Self::Hangup => f.write_str("Hangup"),
+            Self::Referred(status) => write!(f, "Referred({status})"),
             Self::Request(tx) => write!(f, "{}", tx.original.method),
         }
     }

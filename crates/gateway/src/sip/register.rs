@@ -127,8 +127,10 @@ pub(super) async fn register(shared: &Arc<Shared>, tx: Transaction) {
         })
         .collect();
     headers.push(stack::header("Date", now.wall.rfc2822().replace("+0000", "GMT")));
+    let allows = stack::lists(&tx.original, "Allow-Events", "message-summary");
     shared.reply(tx, 200, headers).await;
     shared.registered.notify_one();
+    super::waiting::registered(shared, &user, allows && !registered.bindings.is_empty());
     if registered.changed {
         let bound = !registered.bindings.is_empty();
         info!(sip.call_id = %call_id, peer = %peer, "{user} is registered at {} places", registered.bindings.len());

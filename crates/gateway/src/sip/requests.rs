@@ -4,7 +4,7 @@ use super::edge::lock;
 use super::leg::{asked, description_of_request};
 use super::settings::TrunkSettings;
 use super::stack::{self, ALLOW, SUPPORTED};
-use super::{Order, Shared, inbound, register};
+use super::{Order, Shared, inbound, register, waiting};
 use rsipstack::dialog::DialogId;
 use rsipstack::dialog::dialog::Dialog;
 use rsipstack::sip::prelude::HeadersExt;
@@ -60,6 +60,7 @@ async fn request(shared: Arc<Shared>, tx: Transaction) {
     let in_dialog = tx.original.to_header().is_ok_and(|to| to.tag().is_ok_and(|tag| tag.is_some()));
     match (tx.original.method, in_dialog) {
         (Method::Register, _) => register::register(&shared, tx).await,
+        (Method::Subscribe, _) => waiting::subscribe(&shared, tx).await,
         (Method::Options, false) => shared.options(tx).await,
         (_, true) => shared.in_dialog(tx).await,
         (Method::Invite, false) => invite(shared, tx).await,

@@ -168,6 +168,7 @@ impl House {
             | Event::Answered { leg }
             | Event::Digit { leg, .. }
             | Event::PeerHold { leg, .. }
+            | Event::Referred { leg, .. }
             | Event::Gone { leg, .. } => Some(*leg),
             Event::Registration { .. } => None,
         };

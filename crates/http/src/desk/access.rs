@@ -43,8 +43,23 @@ const OWN: &[(&str, &str)] = &[
     ("POST", "/Workers/{wk}/Phone"),
     ("GET", "/Workers/{wk}/Missed"),
     ("GET", "/Workers/{wk}/CallerIds"),
+    ("GET", "/Workers/{wk}/Voicemail"),
+    ("GET", "/Workers/{wk}/Voicemail/{vm}"),
+    ("POST", "/Workers/{wk}/Voicemail/{vm}"),
+    ("DELETE", "/Workers/{wk}/Voicemail/{vm}"),
+    ("GET", "/Workers/{wk}/Voicemail/{vm}/Media"),
+    ("GET", "/Workers/{wk}/VoicemailGreeting"),
+    ("PUT", "/Workers/{wk}/VoicemailGreeting"),
+    ("DELETE", "/Workers/{wk}/VoicemailGreeting"),
 ];
-/// What a supervisor may do beside that, with everybody's calls.
+/// What a supervisor may do beside reading, in their own workspace: the messages of its queues are theirs to settle.
+const SUPERVISED: &[(&str, &str)] = &[
+    ("POST", "/TaskQueues/{wq}/Voicemail/{vm}"),
+    ("DELETE", "/TaskQueues/{wq}/Voicemail/{vm}"),
+    ("PUT", "/TaskQueues/{wq}/VoicemailGreeting"),
+    ("DELETE", "/TaskQueues/{wq}/VoicemailGreeting"),
+];
+/// What a supervisor may do with everybody's calls.
 const SUPERVISE: &[(&str, &str)] = &[("POST", "/Workers/{wk}/Calls/{wr}/Supervise")];
 const WORKSPACE: &str = "/tandem/v1/Workspaces/{ws}";
 /// What a supervisor may read beside what an agent may do; below their own workspace.
@@ -64,9 +79,10 @@ pub(crate) fn permitted(
     if !is("ws", user.workspace.map(|sid| sid.to_string())) {
         return false;
     }
-    let is_in = |list: &[(&str, &str)]| {
-        let rest = route.strip_prefix(WORKSPACE);
-        rest.is_some_and(|rest| list.iter().any(|(verb, path)| *verb == method.as_str() && *path == rest))
+    let is_in = |table: &[(&str, &str)]| {
+        route
+            .strip_prefix(WORKSPACE)
+            .is_some_and(|rest| table.iter().any(|(verb, path)| *verb == method.as_str() && *path == rest))
     };
     let listed = is_in(OWN);
     match user.role {
@@ -74,6 +90,7 @@ pub(crate) fn permitted(
         Role::Supervisor | Role::Admin => {
             listed
                 || is_in(SUPERVISE)
+                || is_in(SUPERVISED)
                 || (method == Method::GET && READ.iter().any(|root| route.starts_with(root)))
         }
     }
@@ -173,6 +190,13 @@ mod tests {
         let audit = "/tandem/v1/Workspaces/{ws}/Audit";
         assert!(!may(&agent, &agent, Method::GET, audit));
         assert!(may(&supervisor, &supervisor, Method::GET, audit));
+        let mailbox = "/tandem/v1/Workspaces/{ws}/Workers/{wk}/Voicemail/{vm}/Media";
+        assert!(may(&agent, &agent, Method::GET, mailbox));
+        assert!(!may(&agent, &other, Method::GET, mailbox), "nobody hears a colleague's messages");
+        assert!(may(&supervisor, &other, Method::GET, mailbox));
+        let queues = "/tandem/v1/Workspaces/{ws}/TaskQueues/{wq}/Voicemail/{vm}";
+        assert!(!may(&agent, &agent, Method::GET, queues));
+        assert!(may(&supervisor, &agent, Method::DELETE, queues));
         for route in [explain, tasks, policy] {
             assert!(!may(&agent, &agent, Method::GET, route), "{route}");
             assert!(may(&supervisor, &agent, Method::GET, route), "{route}");

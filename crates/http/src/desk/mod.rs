@@ -15,6 +15,7 @@ mod sip_accounts;
 mod supervise;
 mod transfers;
 mod users;
+mod voicemail;
 
 pub(crate) use live::Desks;
 pub(crate) use session::Logins;
@@ -49,6 +50,15 @@ routes! {
     "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/Supervise" => post supervise::supervise;
     "/Workspaces/{ws}/Audit" => get audit::list;
     "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/Timeline" => get agent::timeline;
+    "/Workspaces/{ws}/Voicemail" => get voicemail::list_all;
+    "/Workspaces/{ws}/Workers/{wk}/Voicemail" => get voicemail::list;
+    "/Workspaces/{ws}/Workers/{wk}/Voicemail/{vm}" => get voicemail::fetch, post voicemail::update, delete voicemail::remove;
+    "/Workspaces/{ws}/Workers/{wk}/Voicemail/{vm}/Media" => get voicemail::media;
+    "/Workspaces/{ws}/Workers/{wk}/VoicemailGreeting" => get voicemail::greeting, put voicemail::set_greeting, delete voicemail::remove_greeting;
+    "/Workspaces/{ws}/TaskQueues/{wq}/Voicemail" => get voicemail::list;
+    "/Workspaces/{ws}/TaskQueues/{wq}/Voicemail/{vm}" => get voicemail::fetch, post voicemail::update, delete voicemail::remove;
+    "/Workspaces/{ws}/TaskQueues/{wq}/Voicemail/{vm}/Media" => get voicemail::media;
+    "/Workspaces/{ws}/TaskQueues/{wq}/VoicemailGreeting" => get voicemail::greeting, put voicemail::set_greeting, delete voicemail::remove_greeting;
     "/Workspaces/{ws}/VoicePolicy" => get policy::fetch, put policy::set, delete policy::remove;
     "/Workspaces/{ws}/Workers/{wk}/VoicePolicy" => get policy::fetch_of, put policy::set_of, delete policy::remove_of;
     "/Workspaces/{ws}/Tasks/{wt}/Explanation" => get records::explanation;

@@ -33,6 +33,11 @@ async fn every_route_wants_credentials() {
             let uri = filled(&path, ACCOUNT);
             let request = Request::builder().method(method.to_uppercase().as_str()).uri(&uri);
             let got = house.raw(request.body(Body::empty()).unwrap()).await;
+            if (*method, &*uri) == ("get", "/tandem/v1/Session") {
+                // Says who is signed in: nobody.
+                assert_eq!((got.status, got.text.as_str()), (200, "null"));
+                continue;
+            }
             let message = got.refused(401, 20003);
             assert_eq!(message, "Authenticate", "{method} {uri}");
             assert_eq!(got.headers["www-authenticate"], "Basic realm=\"Twilio API\"");

@@ -121,6 +121,7 @@ impl House {
         let (sip, sip_inbox) = mpsc::channel(1000);
         let (media, media_inbox) = mpsc::channel(1000);
         let (fetch, fetch_inbox) = mpsc::channel(1000);
+        let (transcribe, _) = mpsc::channel(1000);
         let settings = VoiceSettings {
             store: store.clone(),
             clock: clock.clone(),
@@ -128,7 +129,7 @@ impl House {
             workspaces: workspaces.clone(),
             switchboard: SwitchboardSettings::new(ACCOUNT.parse().unwrap(), BASE),
         };
-        let voice = Voice::start(settings, VoiceOutputs { sip, media, fetch }).await.unwrap();
+        let voice = Voice::start(settings, VoiceOutputs { sip, media, fetch, transcribe }).await.unwrap();
         let mut api = Api {
             workspaces,
             voice,

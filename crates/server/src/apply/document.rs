@@ -149,6 +149,12 @@ pub struct Target {
     pub known_worker: Option<String>,
     /// Expression whose value is a worker's friendly name: only that worker.
     pub known_worker_name: Option<String>,
+    /// For whom it names and nobody else: left when none of them is at work, and when they refuse.
+    #[serde(default)]
+    pub direct: bool,
+    /// Where a call that gets here goes, one after the other until somebody takes it.
+    #[serde(default)]
+    pub redirect: Vec<Map<String, Value>>,
 }
 
 /// Who takes tasks.
@@ -373,6 +379,16 @@ impl Workflow {
                 if let Some(value) = value {
                     json.insert(key.to_owned(), value.into());
                 }
+            }
+            let mut own = Map::new();
+            if target.direct {
+                own.insert("direct".to_owned(), true.into());
+            }
+            if !target.redirect.is_empty() {
+                own.insert("redirect".to_owned(), json!(target.redirect));
+            }
+            if !own.is_empty() {
+                json.insert("tandem".to_owned(), own.into());
             }
             Value::Object(json)
         };

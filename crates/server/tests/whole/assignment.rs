@@ -6,23 +6,25 @@ use testkit::{Call, End, Heard, Phone, Server, ServerOptions, Trunk, WITHIN};
 
 const PASSWORD: &str = "phone-Password-1";
 
-struct Desk<'a> {
-    it: &'a Scene,
-    base: String,
-    worker: String,
-    queue: String,
-    available: String,
-    unavailable: String,
-    phone: Phone,
+/// A workspace of its own with one worker and their phone.
+pub struct Desk<'a> {
+    pub it: &'a Scene,
+    pub base: String,
+    pub worker: String,
+    pub queue: String,
+    pub available: String,
+    pub unavailable: String,
+    pub phone: Phone,
 }
 
-fn sid(body: &Value) -> String {
+/// SID of what was made.
+pub fn sid(body: &Value) -> String {
     body["sid"].as_str().unwrap().to_owned()
 }
 
 impl<'a> Desk<'a> {
     /// A workspace without a voice policy: nothing rings unless the application says so. Its one worker is `user`.
-    async fn open(it: &'a Scene, user: &str) -> Self {
+    pub async fn open(it: &'a Scene, user: &str) -> Self {
         let make = async |path: &str, form: &[(&str, &str)]| -> Value {
             it.rest.post(path, form).await.unwrap().ok().unwrap()
         };
@@ -59,13 +61,13 @@ impl<'a> Desk<'a> {
         it.caller(&format!("+1555887000{n}"), CALLER, &number).await
     }
 
-    fn instructs(&self, name: &str, instruction: &Value) {
+    pub fn instructs(&self, name: &str, instruction: &Value) {
         let path = format!("/assign-{name}");
         self.it.app.answers(&path, 200, "application/json", &instruction.to_string());
     }
 
     /// The callback's reservation and task.
-    async fn asked(&self, name: &str) -> (String, String) {
+    pub async fn asked(&self, name: &str) -> (String, String) {
         let path = format!("/assign-{name}");
         let asked = self.it.app.receives(&path, WITHIN, |_| true).await.unwrap();
         assert!(asked.signed, "{asked:?}");
@@ -73,11 +75,11 @@ impl<'a> Desk<'a> {
         (asked.parameter("ReservationSid").to_owned(), asked.parameter("TaskSid").to_owned())
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         self.it.rest.fetch(&format!("{}{path}", self.base)).await.unwrap().ok().unwrap()
     }
 
-    async fn reservation_becomes(&self, task: &str, reservation: &str, status: &str) {
+    pub async fn reservation_becomes(&self, task: &str, reservation: &str, status: &str) {
         let path = format!("/Tasks/{task}/Reservations/{reservation}");
         eventually(&format!("{reservation} is {status}"), async || {
             self.get(&path).await["reservation_status"] == status
@@ -86,7 +88,7 @@ impl<'a> Desk<'a> {
     }
 
     /// The task is over (or in wrap-up, which is then completed), and the worker free again.
-    async fn settles(&self, task: &str) {
+    pub async fn settles(&self, task: &str) {
         let path = format!("/Tasks/{task}");
         eventually("the task is over", async || {
             let answer = self.it.rest.fetch(&format!("{}{path}", self.base)).await.unwrap();
@@ -102,7 +104,7 @@ impl<'a> Desk<'a> {
         self.becomes_active(&self.available).await;
     }
 
-    async fn becomes_active(&self, activity: &str) {
+    pub async fn becomes_active(&self, activity: &str) {
         let path = format!("{}/Workers/{}", self.base, self.worker);
         self.it.rest.post(&path, &[("ActivitySid", activity)]).await.unwrap().ok().unwrap();
     }

@@ -4,7 +4,7 @@ use crate::scene::*;
 use testkit::{Ear, Heard, Tone, Tones, WITHIN};
 
 /// What most of each channel of a WAV file is.
-fn channels_of(wav: &[u8]) -> Vec<Heard> {
+pub fn channels_of(wav: &[u8]) -> Vec<Heard> {
     assert_eq!((&wav[..4], &wav[8..12]), (b"RIFF".as_slice(), b"WAVE".as_slice()));
     let channels = usize::from(wav[22]);
     let samples: Vec<i16> = wav[44..].chunks(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
@@ -19,7 +19,8 @@ fn channels_of(wav: &[u8]) -> Vec<Heard> {
     (0..channels).map(heard).collect()
 }
 
-fn tone(tone: Tone) -> Heard {
+/// Nothing but this.
+pub fn tone(tone: Tone) -> Heard {
     Heard::Tones(tone.into())
 }
 

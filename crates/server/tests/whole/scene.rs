@@ -27,9 +27,14 @@ const POLL: Duration = Duration::from_millis(40);
 const SLOW: Duration = Duration::from_millis(1500);
 
 /// Waits until `holds`.
+pub async fn eventually(what: &str, holds: impl AsyncFnMut() -> bool) {
+    eventually_within(WITHIN * 2, what, holds).await;
+}
+
+/// The same for as long as this.
 #[expect(clippy::disallowed_methods, reason = "polls a condition until a deadline")]
-pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let waited = tokio::time::timeout(WITHIN * 2, async {
+pub async fn eventually_within(within: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waited = tokio::time::timeout(within, async {
         while !holds().await {
             tokio::time::sleep(POLL).await;
         }

@@ -6,16 +6,17 @@ use crate::StoreError;
 use crate::db::Answer;
 use postgres::Client;
 
-/// In order: number (its place, counted from one) and name are its file's.
-const STEPS: &[(&str, &str)] = &[
-    ("foundation", include_str!("../../migrations/0001_foundation.postgres.sql")),
-    ("event_data", include_str!("../../migrations/0002_event_data.postgres.sql")),
-    ("recordings", include_str!("../../migrations/0003_recordings.postgres.sql")),
-    ("applications", include_str!("../../migrations/0004_applications.postgres.sql")),
-    ("timeline_sid", include_str!("../../migrations/0005_timeline_sid.postgres.sql")),
-    ("users", include_str!("../../migrations/0006_users.postgres.sql")),
-    ("journal_rows", include_str!("../../migrations/0007_journal_rows.postgres.sql")),
-    ("audit", include_str!("../../migrations/0008_audit.postgres.sql")),
+/// In order: number and name are its file's. A number that is missing is nobody's.
+const STEPS: &[(i32, &str, &str)] = &[
+    (1, "foundation", include_str!("../../migrations/0001_foundation.postgres.sql")),
+    (2, "event_data", include_str!("../../migrations/0002_event_data.postgres.sql")),
+    (3, "recordings", include_str!("../../migrations/0003_recordings.postgres.sql")),
+    (4, "applications", include_str!("../../migrations/0004_applications.postgres.sql")),
+    (5, "timeline_sid", include_str!("../../migrations/0005_timeline_sid.postgres.sql")),
+    (6, "users", include_str!("../../migrations/0006_users.postgres.sql")),
+    (7, "journal_rows", include_str!("../../migrations/0007_journal_rows.postgres.sql")),
+    (8, "audit", include_str!("../../migrations/0008_audit.postgres.sql")),
+    (10, "voicemail", include_str!("../../migrations/0010_voicemail.postgres.sql")),
 ];
 
 /// Held while the schema is brought up to date, so that nodes that start together do not race. Any number, always the same.
@@ -23,7 +24,7 @@ const LOCK: i64 = 0x7461_6e64_656d;
 
 /// The number of the last step.
 pub(crate) fn known() -> u32 {
-    u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
+    STEPS.iter().filter_map(|(number, ..)| u32::try_from(*number).ok()).max().unwrap_or_default()
 }
 
 /// Refuses a schema that a newer program has made.
@@ -50,11 +51,10 @@ pub(crate) fn run(client: &mut Client, schema: Option<&str>) -> Answer<()> {
     )
     .map_err(failed)?;
     let row = tx.query_one("SELECT coalesce(max(number), 0) FROM migrations", &[]).map_err(failed)?;
-    let done = usize::try_from(row.try_get::<_, i32>(0).map_err(failed)?).unwrap_or(0);
-    for (index, (name, step)) in STEPS.iter().enumerate().skip(done) {
-        let number = i32::try_from(index + 1).map_err(|e| StoreError::Backend(e.to_string()))?;
+    let done = row.try_get::<_, i32>(0).map_err(failed)?;
+    for (number, name, step) in STEPS.iter().filter(|(number, ..)| *number > done) {
         tx.batch_execute(step).map_err(failed)?;
-        tx.execute("INSERT INTO migrations (number, name) VALUES ($1, $2)", &[&number, name])
+        tx.execute("INSERT INTO migrations (number, name) VALUES ($1, $2)", &[number, name])
             .map_err(failed)?;
     }
     tx.commit().map_err(failed)

@@ -9,3 +9,4 @@ pub(crate) mod recordings;
 pub(crate) mod rows;
 pub(crate) mod sync;
 pub(crate) mod users;
+pub(crate) mod voicemails;

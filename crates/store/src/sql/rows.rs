@@ -1,6 +1,6 @@
 //! What every question needs: records as JSON, SIDs as text, pages, and the rows of a commit.
 
-use super::{calls, config, deliveries, journal, recordings, sync};
+use super::{calls, config, deliveries, journal, recordings, sync, voicemails};
 use crate::db::{Db, Params, Refusal, Row as SqlRow, ToValue, Value};
 use crate::model::Row;
 use crate::{AppendError, Commit, Page, Rows, Seq, Start, StoreError};
@@ -21,6 +21,8 @@ pub(crate) fn commit(db: &dyn Db, commit: &Commit) -> Result<Seq, AppendError> {
             Row::Conference { account, record } => calls::conference_save(db, account, record)?,
             Row::Recording { account, record } => recordings::save(db, account, record)?,
             Row::TaskParticipant { account, participant } => sync::participant(db, account, participant)?,
+            Row::Voicemail { account, record } => voicemails::save(db, account, record)?,
+            Row::VoicemailTranscript(record) => voicemails::transcribed(db, record)?,
             Row::Queue(queue) => config::queue_on_demand(db, queue)?,
             Row::Timeline { sid, entry } => calls::timeline_add(db, sid, entry)?,
             Row::Notification(notification) => calls::notification_add(db, notification)?,

@@ -4,30 +4,31 @@
 use crate::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
-/// In order; the number of a step is its place, counted from one, and its file's.
-const STEPS: &[&str] = &[
-    include_str!("../../migrations/0001_foundation.sqlite.sql"),
-    include_str!("../../migrations/0002_event_data.sqlite.sql"),
-    include_str!("../../migrations/0003_recordings.sqlite.sql"),
-    include_str!("../../migrations/0004_applications.sqlite.sql"),
-    include_str!("../../migrations/0005_timeline_sid.sqlite.sql"),
-    include_str!("../../migrations/0006_users.sqlite.sql"),
-    include_str!("../../migrations/0007_journal_rows.sqlite.sql"),
-    include_str!("../../migrations/0008_audit.sqlite.sql"),
+/// In order, each with its file's number. A number that is missing is nobody's.
+const STEPS: &[(u32, &str)] = &[
+    (1, include_str!("../../migrations/0001_foundation.sqlite.sql")),
+    (2, include_str!("../../migrations/0002_event_data.sqlite.sql")),
+    (3, include_str!("../../migrations/0003_recordings.sqlite.sql")),
+    (4, include_str!("../../migrations/0004_applications.sqlite.sql")),
+    (5, include_str!("../../migrations/0005_timeline_sid.sqlite.sql")),
+    (6, include_str!("../../migrations/0006_users.sqlite.sql")),
+    (7, include_str!("../../migrations/0007_journal_rows.sqlite.sql")),
+    (8, include_str!("../../migrations/0008_audit.sqlite.sql")),
+    (10, include_str!("../../migrations/0010_voicemail.sqlite.sql")),
 ];
 
 /// The number of the last step.
 pub(crate) fn known() -> u32 {
-    u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
+    STEPS.iter().map(|(number, _)| *number).max().unwrap_or_default()
 }
 
 /// Runs the steps that the file has not seen yet, in one transaction.
 pub(crate) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let done: usize = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    for (index, step) in STEPS.iter().enumerate().skip(done) {
+    let done: u32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    for (number, step) in STEPS.iter().filter(|(number, _)| *number > done) {
         tx.execute_batch(step)?;
-        tx.pragma_update(None, "user_version", index + 1)?;
+        tx.pragma_update(None, "user_version", number)?;
     }
     Ok(tx.commit()?)
 }

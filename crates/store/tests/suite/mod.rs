@@ -1,5 +1,9 @@
 //! What every backend must do. Written against `Store` only: PostgreSQL runs the same functions.
 
+mod voicemails;
+
+pub use voicemails::*;
+
 use base::*;
 use engine::call::port::*;
 use engine::routing::event::{Event, Recorded};
@@ -44,6 +48,7 @@ macro_rules! for_every_store {
             accounts_and_keys_are_found
             users_have_one_login_each_and_their_sessions_end
             what_people_did_is_listed_newest_first_and_by_workspace
+            messages_are_listed_counted_heard_and_removed
             what_is_old_and_covered_is_forgotten
             another_handle_on_the_same_store_is_fenced
             whoever_served_before_is_refused

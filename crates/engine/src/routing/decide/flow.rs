@@ -1,13 +1,15 @@
 //! Workflows: filters, targets, skipping and timing out (reference: TaskRouter §3.2).
 
 use super::*;
+use crate::routing::effect::Diversion;
 use crate::routing::limits::ASSIGNMENTS_MAX;
 use crate::routing::model::*;
 use crate::routing::scope::task_matches;
 use crate::routing::statistics::Scope;
 use crate::routing::waiting::{Named, Rank};
-use crate::routing::workflow::{Definition, Target};
-use expr::SkipScope;
+use crate::routing::workflow::{Definition, MailboxName, Redirection, Target};
+use crate::routing::workspace::call_of;
+use expr::{Path, SkipScope};
 use std::sync::Arc;
 
 /// Why filters are being looked at.
@@ -21,6 +23,7 @@ enum Scan {
 /// The reason of a task that ran out of steps (reference: TaskRouter §3.2).
 const EXHAUSTED: &str = "Task canceled on Workflow timeout";
 const SKIPPED: &str = "Task canceled on Workflow skip";
+const REDIRECTED: &str = "Task redirected by its Workflow";
 const UNMATCHED: &str = "Task does not match any filter of its Workflow";
 const WORN_OUT: &str = "Task TTL Exceeded or Max assignment count exceeded";
 /// Begins the reason of a task whose one worker did not take it.
@@ -28,7 +31,7 @@ const REFUSED: &str = "RoutingTarget not available for Reservation acceptance";
 
 /// The rules canceled a task with this reason, not whoever made it.
 pub(in crate::routing) fn is_by_rule(reason: &str) -> bool {
-    [EXHAUSTED, SKIPPED, UNMATCHED, WORN_OUT, super::timers::UNREACHED, super::timers::EXPIRED]
+    [EXHAUSTED, SKIPPED, REDIRECTED, UNMATCHED, WORN_OUT, super::timers::UNREACHED, super::timers::EXPIRED]
         .contains(&reason)
         || reason.starts_with(REFUSED)
 }
@@ -124,8 +127,14 @@ impl Deciding<'_> {
                 entered,
                 before,
             );
+            if self.divert(sid, revision, definition, filter, target) {
+                return;
+            }
             self.settle_workers();
-            if !self.is_pending(sid) || self.offer(sid) > 0 || !self.skips(entered) {
+            if !self.is_pending(sid) || self.offer(sid) > 0 {
+                return;
+            }
+            if !self.skips(entered) && !self.is_out_of_reach(sid, entered) {
                 return;
             }
             if definition.target(filter, target + 1).is_some() {
@@ -197,12 +206,97 @@ impl Deciding<'_> {
         skip_if.eval(&SkipScope { available, unavailable, in_activity: &in_activity })
     }
 
+    /// A direct target of which nobody whom it names is at work.
+    fn is_out_of_reach(&self, sid: TaskSid, target: &Target) -> bool {
+        let task = &self.ws.state.task(sid).task;
+        let (true, Some(step)) = (target.direct, task.step) else { return false };
+        let at_work = |worker: &WorkerSid| {
+            let activity = self.ws.state.worker(*worker).activity;
+            self.ws.state.activities.get(&activity).is_some_and(|activity| activity.available)
+        };
+        !self.ws.fitting(task, target, step).iter().any(at_work)
+    }
+
+    /// A call that has come to a target with a redirection leaves the workflow, and its task is over. Whatever is no
+    /// call waits there like anywhere else.
+    fn divert(
+        &mut self,
+        sid: TaskSid,
+        revision: u64,
+        definition: &Definition,
+        filter: Option<usize>,
+        target: usize,
+    ) -> bool {
+        let task = self.ws.state.task(sid).task.clone();
+        let Some(entered) = definition.target(filter, target).filter(|t| !t.redirect.is_empty()) else {
+            return false;
+        };
+        let call = call_of(&task.attributes).filter(|_| self.ws.state.is_voice(task.channel));
+        let Some(call) = call else { return false };
+        let before = (0..target).rev().filter_map(|at| Some((at, definition.target(filter, at)?)));
+        let direct = before.filter(|(_, target)| target.direct).map(|(at, direct)| {
+            let step = Step { filter, target: at, entered: self.now, until: None, revision };
+            self.ws.fitting(&task, direct, step).first().copied()
+        });
+        let agent = direct.into_iter().next().flatten();
+        let steps = entered.redirect.iter().filter_map(|step| self.diversion(&task, entered, agent, step));
+        let steps: Vec<_> = steps.collect();
+        self.emit(Event::TaskCanceled { task: sid, reason: REDIRECTED.to_owned() });
+        self.effects.push(Effect::Voice(VoiceOrder::Divert { task: sid, call, steps }));
+        true
+    }
+
+    /// A step of a redirection for this task; `None` if the mailbox it names is nobody's.
+    fn diversion(
+        &self,
+        task: &Task,
+        target: &Target,
+        agent: Option<WorkerSid>,
+        step: &Redirection,
+    ) -> Option<Diversion> {
+        let name = match step {
+            Redirection::Voicemail(name) => name,
+            Redirection::Number { .. }
+            | Redirection::Url { .. }
+            | Redirection::Say { .. }
+            | Redirection::Play(_)
+            | Redirection::Continue => {
+                return Some(Diversion::Step(step.clone()));
+            }
+        };
+        let state = &self.ws.state;
+        let mailbox = match name {
+            MailboxName::Agent => Mailbox::Worker(agent?),
+            MailboxName::Queue => Mailbox::Queue(target.queue),
+            MailboxName::Fixed(mailbox) => *mailbox,
+            MailboxName::Attribute(Path::Task(path)) => {
+                path.find(task.attributes.value())?.as_str()?.parse().ok()?
+            }
+            MailboxName::Attribute(_) => return None,
+        };
+        let name = match mailbox {
+            Mailbox::Worker(worker) => {
+                let worker = &state.workers.get(&worker)?.worker;
+                let full = worker.attributes.map().get("full_name").and_then(|name| name.as_str());
+                full.unwrap_or(&worker.friendly_name).to_owned()
+            }
+            Mailbox::Queue(queue) => state.queues.get(&queue)?.friendly_name.clone(),
+        };
+        Some(Diversion::Voicemail { workspace: state.settings.sid, mailbox, name })
+    }
+
     /// The step's time is over while the task waits: on to the next.
     pub(super) fn step_timed_out(&mut self, sid: TaskSid) {
+        if let Some(queue) = self.ws.state.task(sid).task.queue {
+            self.emit(Event::TaskQueueTimeout { task: sid, queue });
+            self.next_step(sid);
+        }
+    }
+
+    fn next_step(&mut self, sid: TaskSid) {
         let task = &self.ws.state.task(sid).task;
-        let (Some(step), Some(queue)) = (task.step, task.queue) else { return };
+        let Some(step) = task.step else { return };
         let workflow = task.workflow;
-        self.emit(Event::TaskQueueTimeout { task: sid, queue });
         let Some(definition) = self.ws.index.definition(workflow, step.revision).cloned() else { return };
         match (definition.target(step.filter, step.target + 1), step.filter) {
             (Some(_), _) => self.walk(sid, step.revision, &definition, step.filter, step.target + 1, None),
@@ -226,6 +320,9 @@ impl Deciding<'_> {
             self.cancel_task(sid, WORN_OUT);
         } else if task.step.and_then(|step| step.until).is_some_and(|until| until <= self.now) {
             self.step_timed_out(sid);
+        } else if self.ws.index.target(task).is_some_and(|target| target.direct) {
+            // Whom it was for has said no: they are not asked again.
+            self.next_step(sid);
         }
     }
 }

@@ -9,7 +9,8 @@ use super::*;
 use crate::routing::bitmap::Bitmap;
 use crate::routing::model::*;
 use crate::routing::state::TaskState;
-use crate::routing::waiting::{Gate, Place, Rank};
+use crate::routing::waiting::{Gate, Place, Rank, gate};
+use crate::routing::workflow::Target;
 use crate::routing::workspace::call_of;
 use std::time::Duration;
 
@@ -163,6 +164,29 @@ impl Workspace {
                 let expression = self.index.target(task).and_then(|target| target.expression.as_ref());
                 expression.is_none_or(|expression| self.state.pair_matches(task, worker, expression))
             }
+        }
+    }
+
+    /// The workers of a target's queue who fit it, whatever they do at the moment.
+    pub(in crate::routing) fn fitting(&self, task: &Task, target: &Target, step: Step) -> Vec<WorkerSid> {
+        let fits = |sid: &WorkerSid| {
+            let Some(known) = self.state.workers.get(sid) else { return false };
+            let matches = |e| self.state.pair_matches(task, &known.worker, e);
+            self.index.is_eligible(target.queue, known.slot) && target.expression.as_ref().is_none_or(matches)
+        };
+        match gate(task, target, step, self.index.named(&self.state, task, target)) {
+            Gate::Nobody => Vec::new(),
+            Gate::Known(worker, _) => Some(worker).filter(fits).into_iter().collect(),
+            Gate::Equal { path, key, .. } => {
+                let filed = self.index.filed_under(&path, &key).map(Bitmap::iter);
+                filed
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|slot| self.index.worker_at(slot))
+                    .filter(fits)
+                    .collect()
+            }
+            Gate::Open | Gate::Where(_) => self.index.eligible(target.queue).filter(fits).collect(),
         }
     }
 

@@ -8,7 +8,7 @@ mod keys;
 mod notifications;
 mod numbers;
 mod queues;
-mod recordings;
+pub(crate) mod recordings;
 
 use crate::ask::Asked;
 use crate::routes::routes;

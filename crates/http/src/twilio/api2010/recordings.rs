@@ -7,7 +7,7 @@ use crate::ask::{App, Asked, At};
 use crate::{MediaForm, store_page};
 use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use base::{AccountSid, CallSid, ConferenceSid, RecordingSid};
 use engine::call::port::{RecordingOf, RecordingRecord, RecordingStatus, Request, Response};
@@ -78,6 +78,17 @@ pub(super) async fn fetch(
         return Err(ApiError::not_found(sid).into());
     }
     let mono = asked.params.text("RequestedChannels") == Some("1");
+    media(&app, sid, form, mono, &headers).await
+}
+
+/// The media of a recording, whole or the part that the headers ask for.
+pub(crate) async fn media(
+    app: &App,
+    sid: RecordingSid,
+    form: MediaForm,
+    mono: bool,
+    headers: &HeaderMap,
+) -> Result<HttpResponse, Failure> {
     let file = app.recordings.file(sid, form, mono).await.map_err(ApiError::internal)?;
     let file = file.ok_or_else(|| ApiError::not_found(sid))?;
     let kind = match form {

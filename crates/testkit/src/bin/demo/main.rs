@@ -4,6 +4,7 @@
 
 mod desk;
 mod report;
+mod solutions;
 mod story;
 
 use clap::Parser;
@@ -11,7 +12,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use tandem_testkit::{Centre, DEV_ACCOUNT, DEV_TOKEN, Rest, Server, ServerOptions, Trouble, Trunk};
 
-/// Plays the demo story: a queue call, a direct call while live, swaps, parks, an outbound call, and nobody answering.
+/// Plays the demo story: a queue call, a direct call while live, swaps, parks, an outbound call, nobody answering, an
+/// application that assigns, an escalation to a number outside, a wrong extension and a message.
 #[derive(Parser)]
 struct Flags {
     /// A server that is already running, `http://127.0.0.1:8080`; otherwise a fresh one is started.

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use tandem_testkit::{Call, Centre, End, Heard, Outside, Phone, Tone, Trouble, Trunk, WITHIN};
 
 const ANA: Tone = Tone(440);
-const CALLER_A: Tone = Tone(800);
+pub const CALLER_A: Tone = Tone(800);
 const CALLER_B: Tone = Tone(1000);
-const CALLER_C: Tone = Tone(1400);
-const OUTSIDE: Tone = Tone(1200);
-const OUTSIDE_NUMBER: &str = "+15557770100";
+pub const CALLER_C: Tone = Tone(1400);
+pub const OUTSIDE: Tone = Tone(1200);
+pub const OUTSIDE_NUMBER: &str = "+15557770100";
 /// A prompt, and what follows it.
-const PROMPT: Duration = Duration::from_secs(20);
+pub const PROMPT: Duration = Duration::from_secs(20);
 /// An offer nobody answers, and then some.
 const OFFER: Duration = Duration::from_secs(30);
 /// How long people talk before the next thing happens.
@@ -19,17 +19,18 @@ const TALK: Duration = Duration::from_millis(2200);
 const SWAPS: usize = 10;
 
 const OFFERED: &str = "available to ringing";
-const ANSWERED: &str = "answer to two-way audio";
+pub const ANSWERED: &str = "answer to two-way audio";
 const SWAPPED: &str = "swap to two-way audio";
 
-struct Stage<'a> {
-    centre: &'a Centre,
-    trunk: &'a Trunk,
-    report: Report,
-    ana: Desk,
-    a: Desk,
-    b: Desk,
-    c: Desk,
+/// Who plays, and what was heard so far.
+pub struct Stage<'a> {
+    pub centre: &'a Centre,
+    pub trunk: &'a Trunk,
+    pub report: Report,
+    pub ana: Desk,
+    pub a: Desk,
+    pub b: Desk,
+    pub c: Desk,
 }
 
 /// Plays every scene in order; a scene that fails is told and the next begins afresh. True if all was well.
@@ -65,6 +66,12 @@ pub async fn play(
     stage.everybody_leaves().await;
     stage.scene("Nobody answers: the caller keeps waiting and is offered again", Scene::NoAnswer).await;
     stage.everybody_leaves().await;
+    stage.scene("An application is asked about the offer and says dequeue", Scene::Assigned).await;
+    stage.everybody_leaves().await;
+    let title =
+        "Nobody accepts: four queues, then a number outside; beside it a wrong extension and a message";
+    stage.scene(title, Scene::Escalation).await;
+    stage.everybody_leaves().await;
     let Stage { mut report, ana, a, b, c, .. } = stage;
     if let Some(median) = report.median(SWAPPED)
         && median > Duration::from_millis(swap_ms_max)
@@ -84,6 +91,8 @@ enum Scene {
     Outbound,
     HangUp,
     NoAnswer,
+    Assigned,
+    Escalation,
 }
 
 impl Stage<'_> {
@@ -96,6 +105,8 @@ impl Stage<'_> {
             Scene::Outbound => self.park_and_dial().await,
             Scene::HangUp => self.hangs_up_while_parked().await,
             Scene::NoAnswer => self.nobody_answers().await,
+            Scene::Assigned => self.assigned().await,
+            Scene::Escalation => self.nobody_accepts().await,
         };
         if let Err(trouble) = outcome {
             self.report.failed(&trouble.to_string());
@@ -235,7 +246,7 @@ impl Stage<'_> {
     }
 
     /// Waits until ana and `caller` hear each other, and notes how long after `since` both did.
-    async fn both_hear(
+    pub async fn both_hear(
         &mut self,
         caller: &Call,
         tone: Tone,
@@ -249,11 +260,11 @@ impl Stage<'_> {
     }
 
     /// Long enough to show in a timeline of seconds.
-    async fn talk(&self) {
+    pub async fn talk(&self) {
         tokio::time::sleep(TALK).await;
     }
 
-    fn check(&mut self, holds: bool, text: &str) {
+    pub fn check(&mut self, holds: bool, text: &str) {
         if holds { self.report.passed(text) } else { self.report.failed(text) }
     }
 
