@@ -555,7 +555,7 @@ pub fn torture(from: SocketAddr) -> Vec<(&'static str, Vec<u8>, Option<u16>)> {
         ("http", b"GET / HTTP/1.1\r\n\r\n".to_vec(), None),
         ("no end of headers", good("OPTIONS", "a1").replace("\r\n\r\n", "\r\n").into_bytes(), None),
         ("unknown method", good("WOBBLE", "a2").into_bytes(), Some(501)),
-        ("method we do not take", good("SUBSCRIBE", "a3").into_bytes(), Some(405)),
+        ("method we do not take", good("MESSAGE", "a3").into_bytes(), Some(405)),
         ("publish", good("PUBLISH", "a4").into_bytes(), Some(405)),
         ("other version", changed("a5", "SIP/2.0\r\nVia", "SIP/7.0\r\nVia"), Some(505)),
         ("no version", changed("a6", " SIP/2.0\r\nVia", " SIP/2.0 x\r\nVia"), Some(400)),
