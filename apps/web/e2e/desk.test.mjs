@@ -180,6 +180,25 @@ test('the command palette finds actions, pages and shortcuts by keyboard alone',
   await ana.looks('missed');
 });
 
+test('a direct call that is declined leaves a message, which is heard at the desk', async () => {
+  await phone('calls', { name: 'omar', from: OMAR, to: DIRECT, tone: TONES.omar });
+  await ana.sees(OMAR_SEEN, 'ringing');
+  await ana.presses('Decline', OMAR_SEEN);
+  await phone('recorded', { from: OMAR });
+  // What he says is heard back by nobody yet; two seconds of it are a message.
+  await ana.page.waitForTimeout(2_000);
+  await phone('hangs-up', { name: 'omar' });
+  const messages = ana.page.getByRole('region', { name: 'Voicemail' });
+  const message = messages.getByRole('listitem').filter({ hasText: OMAR_SEEN });
+  await message.getByText('New', { exact: true }).waitFor();
+  await ana.looks('voicemail');
+  await message.locator('audio').evaluate((audio) => audio.play());
+  await message.getByText('Heard', { exact: true }).waitFor();
+  await message.locator('audio').evaluate((audio) => { if (!(audio.duration > 1)) throw new Error(`${audio.duration} s`); });
+  await message.getByRole('button', { name: 'Done' }).click();
+  await messages.getByText('Nobody has left a message.').waitFor();
+});
+
 test('nothing went wrong in the page on the way', () => {
   assert.deepEqual(ana.errors, []);
 });

@@ -24,10 +24,19 @@ function follow(reservation) {
   }
   task.on('transferInitiated', (transfer) => {
     say({ event: 'transferInitiated', sid, mode: transfer.mode });
-    for (const event of ['attemptFailed', 'completed', 'failed', 'canceled']) {
-      transfer.on(event, () => say({ event: `transfer.${event}`, sid, status: transfer.status }));
-    }
+    followTransfer(sid, transfer);
   });
+}
+
+const followed = new WeakSet();
+
+/** Once: the package looks only every half second whether the request that its events are about has been answered. */
+function followTransfer(sid, transfer) {
+  if (followed.has(transfer)) return;
+  followed.add(transfer);
+  for (const event of ['attemptFailed', 'completed', 'failed', 'canceled']) {
+    transfer.on(event, () => say({ event: `transfer.${event}`, sid, status: transfer.status }));
+  }
 }
 
 async function main() {
@@ -61,7 +70,7 @@ async function main() {
     updateCustomer: (sid, more) => of(sid).task.updateParticipant(more),
     hold: (sid, worker, held, more) => of(sid).task.hold(worker, held, more),
     kick: (sid, worker) => of(sid).task.kick(worker),
-    transfer: (sid, to, more) => of(sid).task.transfer(to, more),
+    transfer: async (sid, to, more) => followTransfer(sid, (await of(sid).task.transfer(to, more)).transfers.outgoing),
     cancelTransfer: (sid) => of(sid).task.transfers.outgoing.cancel(),
     completeTask: (sid, reason) => of(sid).task.complete(reason),
     monitor: (task, sid, more) => client.monitor(task, sid, more),

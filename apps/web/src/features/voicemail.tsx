@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { get, post, remove } from '../api/client';
 import { useHere } from '../app/context';
 import { prettyNumber } from '../core/desk';
@@ -14,6 +14,8 @@ type Voicemail = {
 };
 
 const PATH = '/Workspaces/{ws}/Workers/{wk}/Voicemail';
+/** How often the list is read again while it is looked at: the stream does not tell of messages. */
+const AGAIN_MS = 5_000;
 let offered: Promise<boolean> | undefined;
 
 /** Whether this server keeps messages: its description says so. */
@@ -29,6 +31,10 @@ export function VoicemailList() {
   const [tries, setTries] = useState(0);
   const { workspace_sid, worker_sid } = here.desk.me;
   const base = `/Workspaces/${workspace_sid}/Workers/${worker_sid}/Voicemail`;
+  useEffect(() => {
+    const timer = setInterval(() => setTries((n) => n + 1), AGAIN_MS);
+    return () => clearInterval(timer);
+  }, []);
   const loaded = useLoaded(
     async () => ((await isOffered()) && worker_sid ? (await get<{ voicemails: Voicemail[] }>(base)).voicemails : 'none'),
     [base, tries, here.desk.calls.length],

@@ -9,7 +9,7 @@ use base::Mono;
 use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::registration::Registration;
 use rsipstack::sip::typed::{Contact, From, To};
-use rsipstack::sip::{Host, Method, SipMessage, StatusCodeKind, Uri};
+use rsipstack::sip::{Host, Method, Request, SipMessage, StatusCodeKind, Uri};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::SipAddr;
@@ -158,9 +158,14 @@ async fn options(shared: &Arc<Shared>, uri: &str) -> Option<u16> {
     let to = To { display_name: None, uri: uri.clone(), params: vec![] };
     let via = shared.endpoint.get_via(shared.listener(place.wire()), None).ok()?;
     let request = shared.endpoint.make_request(Method::Options, uri, via, our, to, 1, None);
+    transact(shared, request, place.address).await
+}
+
+/// Sends a request outside of dialogs; the status of its final answer.
+pub(super) async fn transact(shared: &Shared, request: Request, to: SipAddr) -> Option<u16> {
     let key = TransactionKey::from_request(&request, TransactionRole::Client).ok()?;
     let mut tx = Transaction::new_client(key, request, shared.endpoint.clone(), None);
-    tx.destination = Some(place.address);
+    tx.destination = Some(to);
     tx.send().await.ok()?;
     while let Some(message) = tx.receive().await {
         if let SipMessage::Response(response) = message

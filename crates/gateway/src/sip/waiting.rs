@@ -4,12 +4,11 @@ use super::Shared;
 use super::edge::lock;
 use super::register;
 use super::stack;
-use super::trunks::Wire;
+use super::trunks::{Wire, transact};
 use base::Mono;
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::typed::{From, To};
-use rsipstack::sip::{CallId, Header, Method, SipMessage, StatusCodeKind, Uri};
-use rsipstack::transaction::key::{TransactionKey, TransactionRole};
+use rsipstack::sip::{CallId, Header, Method, Uri};
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::SipAddr;
 use sip::address::Address;
@@ -232,18 +231,7 @@ impl Notice<'_> {
             request.headers.push(stack::header(name, value));
         }
         request.body = body.into_bytes();
-        let key = TransactionKey::from_request(&request, TransactionRole::Client).ok()?;
-        let mut tx = Transaction::new_client(key, request, shared.endpoint.clone(), None);
-        tx.destination = Some(to.peer.clone());
-        tx.send().await.ok()?;
-        while let Some(message) = tx.receive().await {
-            if let SipMessage::Response(response) = message
-                && response.status_code.kind() != StatusCodeKind::Provisional
-            {
-                return Some(response.status_code.code());
-            }
-        }
-        None
+        transact(shared, request, to.peer.clone()).await
     }
 }
 

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::time::Duration;
 use tandem_testkit::{
     Call, Centre, Heard, Outside, Phase, Phone, Rest, Server, ServerOptions, Tone, Tones, Trouble, Trunk,
     WITHIN,
@@ -14,6 +15,8 @@ use tandem_testkit::{
 
 /// Commands that may wait.
 const LINES_MAX: usize = 64;
+/// A greeting is spoken before a message is recorded.
+const PROMPT: Duration = Duration::from_secs(20);
 
 /// A command.
 #[derive(Deserialize)]
@@ -39,6 +42,8 @@ enum Do {
     Hears { name: String, what: Value },
     /// Which keys were pressed for a call to hear.
     HearsDigits { name: String, digits: String },
+    /// A call from this number is being recorded.
+    Recorded { from: String },
     /// It hangs up.
     HangsUp { name: String },
     /// It is hung up on.
@@ -143,6 +148,7 @@ impl Stage {
                 let call = self.trunk.receives(WITHIN).await?;
                 self.calls.insert(name, call);
             }
+            Do::Recorded { from } => self.recorded(&from).await?,
             Do::HangsUp { name } => self.call(&name)?.hangs_up().await?,
             Do::Ends { name } => drop(self.call(&name)?.ends(WITHIN).await?),
             Do::Put { path, body } => {
@@ -161,6 +167,16 @@ impl Stage {
             Do::Stop => {}
         }
         Ok(Value::Null)
+    }
+
+    async fn recorded(&self, from: &str) -> Result<(), Trouble> {
+        let calls = format!("/Calls.json?Status=in-progress&From={}", from.replace('+', "%2B"));
+        let found = |answer: &Value| answer.pointer("/calls/0/sid").is_some();
+        let calls = self.centre.until(&self.rest.account_path(&calls), "a live call", PROMPT, found).await?;
+        let call = calls.pointer("/calls/0/sid").and_then(Value::as_str).unwrap_or_default();
+        let path = self.rest.account_path(&format!("/Calls/{call}/Recordings.json"));
+        let found = |answer: &Value| answer.pointer("/recordings/0").is_some();
+        self.centre.until(&path, "a recording", PROMPT, found).await.map(drop)
     }
 
     async fn number(&self, number: &str, twiml: &str) -> Result<(), Trouble> {
