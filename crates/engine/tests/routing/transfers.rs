@@ -434,6 +434,41 @@ fn a_deleted_worker_fails_what_was_transferred_to_them() {
 }
 
 #[test]
+fn who_takes_a_warm_transfer_and_is_not_reached_leaves_the_caller_to_the_transferor() {
+    let mut day = Day::with_policy(VoicePolicy::default());
+    let flow = day.demo();
+    let [_, bo] = day.ana_and_bo();
+    let task = day.call(flow, Some("1001"));
+    let first = day.offer(task);
+    day.does(Day::connected(first));
+    let to = TransferTarget::Worker(bo);
+    let (mode, attributes, priority) = (Warm, None, None);
+    day.does(Command::CreateTransfer { reservation: first, task, to, attributes, mode, priority });
+    let second = day.offer(task);
+    day.does(Command::AnswerAndPark { reservation: second });
+    let (code, dialled, reason) = (40145, None, "busy".to_owned());
+    day.does(Command::Voice(VoiceReport::Failed { reservation: second, code, dialled, reason }));
+    let back = |order: &&VoiceOrder| matches!(order, VoiceOrder::HandOverEnded { reservation, .. } if *reservation == first);
+    assert_eq!(day.orders().iter().filter(|order| back(order)).count(), 1);
+    assert_eq!(day.ws.reservation(second).unwrap().status, R::Completed);
+    assert_eq!((day.status(task), day.ws.reservation(first).unwrap().status), (T::Assigned, R::Accepted));
+    day.wait(600);
+    assert_eq!(day.status(task), T::Assigned);
+}
+
+#[test]
+fn a_task_whose_new_worker_is_deleted_wraps_up_with_whoever_transferred_it() {
+    let mut desk = Desk::open();
+    let (_, offer) = desk.transfers_to_bo(Cold);
+    desk.day.does(Day::connected(offer));
+    desk.day.does(Command::DeleteWorker { sid: desk.bo, if_match: None });
+    assert_eq!((desk.status(), desk.reservation(desk.first)), (T::Wrapping, R::Wrapping));
+    desk.day.set(desk.first, ReservationStatus::Completed);
+    assert_eq!(desk.status(), T::Completed);
+    desk.is_all_there();
+}
+
+#[test]
 fn a_task_that_has_lived_long_may_still_be_transferred() {
     let mut desk = Desk::open();
     desk.day.wait(23 * 3600);

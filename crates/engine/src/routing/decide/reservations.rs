@@ -156,13 +156,18 @@ impl Deciding<'_> {
     pub(super) fn complete(&mut self, sid: ReservationSid, reason: Option<String>) {
         let before = self.ws.state.reservation(sid).clone();
         self.end_offer(sid, Event::ReservationCompleted { reservation: sid });
+        self.after_end(&before, reason);
+    }
+
+    /// What the end of somebody's reservation means for its task, and for its caller if they were parked.
+    fn after_end(&mut self, before: &Reservation, reason: Option<String>) {
         if self.is_over(before.task) {
             self.emit(Event::TaskCompleted { task: before.task, reason });
         } else if before.status == ReservationStatus::Accepted && !self.is_live(before.task) {
             // Whoever transferred it still wraps up.
             self.emit(Event::TaskWrapup { task: before.task, reason: None });
         }
-        if is_parked(&before) {
+        if is_parked(before) && !self.is_live(before.task) {
             let task = self.ws.state.task(before.task).task.clone();
             self.close_call(&task, true);
         }
@@ -203,15 +208,8 @@ impl Deciding<'_> {
             } else if self.is_handed_over(before.task) {
                 // Where it goes is decided once the worker is gone.
                 offered.extend(self.ws.open_transfer(before.task).is_none().then_some(before.task));
-            } else if self.is_over(before.task) {
-                self.emit(Event::TaskCompleted {
-                    task: before.task,
-                    reason: Some("Worker deleted".to_owned()),
-                });
-                if is_parked(&before) {
-                    let task = self.ws.state.task(before.task).task.clone();
-                    self.close_call(&task, true);
-                }
+            } else {
+                self.after_end(&before, Some("Worker deleted".to_owned()));
             }
         }
         offered

@@ -168,10 +168,18 @@ impl Deciding<'_> {
         }
     }
 
-    /// Back to the music, with a new recall.
+    /// Back to the music, with a new recall; or to whoever transferred the call and still has it.
     pub(super) fn park_again(&mut self, sid: ReservationSid) {
-        let Some(VoiceState::PickingUp { by, .. }) = self.ws.state.reservation(sid).voice else { return };
-        let worker = self.ws.state.reservation(sid).worker;
+        let reservation = self.ws.state.reservation(sid);
+        let Some(VoiceState::PickingUp { by, .. }) = reservation.voice else { return };
+        let (worker, task, transfer) = (reservation.worker, reservation.task, reservation.transfer);
+        if self.is_shared(task) {
+            self.complete(sid, None);
+            if let Some(transfer) = transfer.filter(|transfer| self.ws.transfer(*transfer).is_some()) {
+                self.hand_back(transfer);
+            }
+            return;
+        }
         self.emit(Event::CallParked { reservation: sid, recall: self.now + self.policy().park_recall });
         self.keep_ready(worker);
         self.keep_ready(by);
