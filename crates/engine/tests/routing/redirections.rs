@@ -137,3 +137,28 @@ fn a_mailbox_may_be_named_by_the_task() {
         assert!(matches!(steps[..], [Diversion::Step(Redirection::Play(_))]), "{steps:?}");
     }
 }
+
+#[test]
+fn a_call_that_came_back_from_a_failed_transfer_leaves_nobody_wrapping_up_a_redirected_task() {
+    let mut day = Day::with_policy(VoicePolicy::default());
+    let [_, bo] = day.ana_and_bo();
+    let workflow = direct(&mut day);
+    let task = day.call(workflow, Some("1001"));
+    let first = day.offer(task);
+    day.does(Day::connected(first));
+    let (to, mode) = (TransferTarget::Worker(bo), TransferMode::Cold);
+    day.does(Command::CreateTransfer {
+        reservation: first,
+        task,
+        to,
+        attributes: None,
+        mode,
+        priority: None,
+    });
+    day.set(day.offer(task), ReservationStatus::Rejected);
+    assert_eq!(day.ws.reservation(first).unwrap().status, ReservationStatus::Wrapping);
+    day.wait(21);
+    day.wait(61);
+    assert_eq!(day.status(task), TaskStatus::Canceled);
+    assert_eq!(day.ws.reservation(first).unwrap().status, ReservationStatus::Canceled);
+}

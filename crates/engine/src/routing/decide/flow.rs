@@ -241,6 +241,8 @@ impl Deciding<'_> {
         let agent = direct.into_iter().next().flatten();
         let steps = entered.redirect.iter().filter_map(|step| self.diversion(&task, entered, agent, step));
         let steps: Vec<_> = steps.collect();
+        // Whoever transferred it in vain may still wrap up.
+        self.cancel_reservations(sid, None);
         self.emit(Event::TaskCanceled { task: sid, reason: REDIRECTED.to_owned() });
         self.effects.push(Effect::Voice(VoiceOrder::Divert { task: sid, call, steps }));
         true
