@@ -121,6 +121,7 @@ impl Workspace {
             Event::WorkerDeleted { sid } => {
                 self.index.remove_worker(&self.state, *sid);
                 self.state.workers.remove(sid);
+                self.index.name_waiting(&self.state, Some(*sid));
             }
             event => self.record_queue(at, event),
         }

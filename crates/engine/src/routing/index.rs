@@ -341,7 +341,7 @@ impl Index {
     }
 
     /// Tasks that name a worker who was not there, or was called otherwise.
-    fn name_waiting(&mut self, state: &State, renamed: Option<WorkerSid>) {
+    pub fn name_waiting(&mut self, state: &State, renamed: Option<WorkerSid>) {
         let stale: Vec<TaskSid> =
             self.waiting.unnamed(renamed).filter(|task| state.tasks.contains_key(task)).collect();
         for task in stale {

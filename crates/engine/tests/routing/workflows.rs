@@ -94,6 +94,12 @@ fn a_known_worker_is_waited_for_and_a_wrong_one_is_reported() {
     assert!(codes(&day).is_empty());
     day.task(workflow, "chat", json!({"agent": bo.to_string(), "other": true}));
     assert_eq!(codes(&day), [40152]);
+
+    day.move_to(bo, "Unavailable");
+    let waits = day.task(workflow, "chat", json!({"agent": bo.to_string()}));
+    day.does(Command::DeleteWorker { sid: bo, if_match: None });
+    assert_eq!(day.status(waits), TaskStatus::Pending);
+    day.ws.check_invariants(day.now).unwrap();
 }
 
 #[test]
