@@ -188,6 +188,7 @@ test('a direct call that is declined leaves a message, which is heard at the des
   // What he says is heard back by nobody yet; two seconds of it are a message.
   await ana.page.waitForTimeout(2_000);
   await phone('hangs-up', { name: 'omar' });
+  await ana.page.getByRole('button', { name: 'Missed' }).click();
   const messages = ana.page.getByRole('region', { name: 'Voicemail' });
   const message = messages.getByRole('listitem').filter({ hasText: OMAR_SEEN });
   await message.getByText('New', { exact: true }).waitFor();

@@ -238,8 +238,15 @@ impl Day {
             return Ok(());
         };
         let open = self.ws.reservation(offer.sid).is_some_and(|r| r.status == ReservationStatus::Pending);
+        let task_channel = task.channel;
         let multi = self.ws.settings().multi_task_enabled;
-        if open && multi && of.used_capacity > of.configured_capacity {
+        // Tasks that ignore it may have come to the same worker in the same decision.
+        let ignores = |r: &&Reservation| {
+            let task = self.ws.task(r.task);
+            r.takes_capacity() && task.is_some_and(|t| t.ignore_capacity && t.channel == task_channel)
+        };
+        let beyond = self.ws.reservations_of(offer.worker).filter(ignores).count() as u32;
+        if open && multi && of.used_capacity > of.configured_capacity + beyond {
             return Err(format!(
                 "{} went to a worker with {} of {}",
                 offer.sid, of.used_capacity, of.configured_capacity

@@ -13,6 +13,9 @@ type Voicemail = {
   transcription_text: string | null; date_created: string;
 };
 
+/** Phones often send their number as their name. */
+const nameOf = (one: Voicemail) => (one.from_name && one.from_name !== one.from ? one.from_name : prettyNumber(one.from));
+
 const PATH = '/Workspaces/{ws}/Workers/{wk}/Voicemail';
 /** How often the list is read again while it is looked at: the stream does not tell of messages. */
 const AGAIN_MS = 5_000;
@@ -55,11 +58,11 @@ export function VoicemailList() {
           {loaded.map((one) => (
             <li key={one.sid}>
               <p>
-                <b>{one.from_name ?? prettyNumber(one.from)}</b> <span>{time.format(new Date(one.date_created))}</span>{' '}
+                <b>{nameOf(one)}</b> <span>{time.format(new Date(one.date_created))}</span>{' '}
                 <span>{duration(one.duration_s * 1000)}</span> <span className={`badge ${one.heard ? 'grey' : 'blue'}`}>{say(one.heard ? 'voicemail.heard' : 'voicemail.new')}</span>
               </p>
               {one.transcription_text && <p>{one.transcription_text}</p>}
-              <audio controls preload="none" src={`/tandem/v1${base}/${one.sid}/Media`} aria-label={say('voicemail.play', { name: one.from_name ?? prettyNumber(one.from) })} onPlay={() => hear(one)} />
+              <audio controls preload="none" src={`/tandem/v1${base}/${one.sid}/Media`} aria-label={say('voicemail.play', { name: nameOf(one) })} onPlay={() => hear(one)} />
               <span className="buttons">
                 <Press icon="phone" onClick={() => here.open({ is: 'dial', to: one.from })}>{say('action.callback')}</Press>
                 <Press icon="check" onClick={() => void remove(`${base}/${one.sid}`).then(again, again)}>{say('voicemail.done')}</Press>
