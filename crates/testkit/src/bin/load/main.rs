@@ -394,10 +394,12 @@ struct Crowd {
 /// Memory of many workers, of many tasks that wait, and of many websockets.
 async fn crowd(flags: &Flags) -> Result<Crowd, Trouble> {
     let office = Office::open(flags).await?;
-    // Connections of this program, and what they took, are there before anything is counted.
-    office.hire("early", flags.lanes, flags.lanes).await?;
+    // Connections of this program, and what they took, are there before anything is counted; a workspace has 10,000 active
+    // workers at the most.
+    let early = flags.lanes.min(flags.crowd);
+    office.hire("early", early, flags.lanes).await?;
     let empty = office.resident_kib();
-    let sids = office.hire("agent", flags.crowd, flags.lanes).await?;
+    let sids = office.hire("agent", flags.crowd - early, flags.lanes).await?;
     let hired = office.resident_kib();
     let form = format!("WorkflowSid={}&Attributes=%7B%22wait%22%3Atrue%2C%22number%22%3A", office.workflow);
     let form = move |number: u64| format!("{form}{number}%7D");
@@ -419,7 +421,7 @@ async fn crowd(flags: &Flags) -> Result<Crowd, Trouble> {
         "memory: {:.1} MiB at first, {:.1} MiB more with {} workers, {:.1} MiB more with {} waiting tasks, {:.1} MiB more with {listeners} websockets",
         mib(0, empty),
         mib(empty, hired),
-        flags.crowd,
+        sids.len(),
         mib(hired, waiting),
         flags.crowd,
         mib(waiting, listening)
