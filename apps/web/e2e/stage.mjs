@@ -61,9 +61,11 @@ function tone(hz) {
 export class Stage {
   browsers = [];
 
-  static async open() {
+  /** `more`: settings of the server, as variables of its environment. */
+  static async open(more = {}) {
     const stage = new Stage();
-    stage.program = spawn(path.join(target, 'debug/tandem-stage'), { stdio: ['pipe', 'pipe', 'inherit'] });
+    const env = { ...process.env, ...more };
+    stage.program = spawn(path.join(target, 'debug/tandem-stage'), { stdio: ['pipe', 'pipe', 'inherit'], env });
     stage.lines = createInterface({ input: stage.program.stdout })[Symbol.asyncIterator]();
     ({ url: stage.url, workspace: stage.workspace } = await stage.answer());
     stage.folder = mkdtempSync(path.join(tmpdir(), 'tandem-e2e-'));

@@ -7,7 +7,7 @@ extern crate tandem_http as http_api;
 
 use base::*;
 use engine::call::SwitchboardSettings;
-use http_api::{Api, Metrics, NoRecordings, Readiness, ReadyState, Sids};
+use http_api::{Api, Metrics, NoLines, NoRecordings, Readiness, ReadyState, Sids};
 use owner::{Voice, VoiceOutputs, VoiceSettings, Workspaces, WorkspacesSettings};
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
@@ -97,6 +97,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         readiness,
         metrics: Metrics::default(),
         recordings: std::sync::Arc::new(NoRecordings),
+        oidc: None,
+        lines: std::sync::Arc::new(NoLines),
         sids: Sids::new(entropy),
     };
     eprintln!("the API is at {public_url}, account {ACCOUNT}, token {TOKEN}");

@@ -1,7 +1,7 @@
 //! What a handler is given: who asks, by which address, and with what.
 
 use crate::answer::Failure;
-use crate::desk::{Desks, Logins, access};
+use crate::desk::{self, Desks, Logins, access};
 use crate::event_bridge::Bridge;
 use crate::{Api, BODY_BYTES_MAX, address::Reached, auth};
 use axum::body::Bytes;
@@ -117,40 +117,56 @@ impl FromRequest<App> for Asked {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
         let (mut parts, body) = request.into_parts();
-        let (account, user) = account(&mut parts, app).await?;
+        let Asking { account, user, act } = account(&mut parts, app).await?;
         let body = read_body(&parts.headers, body).await?;
         let is_json = content_type(&parts.headers).contains("json");
         let form: &[u8] = if is_json { b"" } else { &body };
         let if_match = parts.headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
-        Ok(Self {
+        let asked = Self {
             account,
             user,
             at: address(&parts),
             params: Params::parse(parts.uri.query().unwrap_or_default(), form)?,
             if_match: if_match.and_then(wire::taskrouter::if_match),
             body,
-        })
+        };
+        if let Some(act) = act {
+            desk::note_act(app, &asked, act).await?;
+        }
+        Ok(asked)
     }
 }
 
+/// Who asks.
+struct Asking {
+    account: AccountSid,
+    user: Option<User>,
+    /// What they change in the set-up, to be kept before it is done.
+    act: Option<desk::Act>,
+}
+
 /// The account that a request may act for, by its credentials, else by the session of a user who may do this.
-async fn account(parts: &mut Parts, app: &App) -> Result<(AccountSid, Option<User>), ApiError> {
+async fn account(parts: &mut Parts, app: &App) -> Result<Asking, ApiError> {
     let signs_in =
         !parts.headers.contains_key(header::AUTHORIZATION) && access::cookie(&parts.headers).is_some();
     if !signs_in {
-        return Ok((auth::authenticate(app, &parts.headers).await?, None));
+        let account = auth::authenticate(app, &parts.headers).await?;
+        return Ok(Asking { account, user: None, act: None });
     }
     let user = access::signed_in(app, &parts.method, &parts.headers).await?.user;
     let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_default();
     let names = RawPathParams::from_request_parts(parts, app).await.ok();
     let named = |name: &str| {
         let mut pairs = names.iter().flat_map(|params| params.iter());
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     };
-    match access::permitted(&user, &parts.method, route.as_deref().unwrap_or_default(), named) {
-        true => Ok((user.account, Some(user))),
-        false => Err(ApiError::of(20403)),
+    if !access::permitted(&user, &parts.method, &route, named) {
+        return Err(ApiError::of(20403));
     }
+    let act =
+        access::changes_setup(&parts.method, &route).then(|| desk::Act::of(&parts.method, &route, named));
+    Ok(Asking { account: user.account, user: Some(user), act: act.flatten() })
 }
 
 /// The product's root with the version that the path names.

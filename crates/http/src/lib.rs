@@ -25,6 +25,7 @@ mod token;
 mod twilio;
 mod web;
 
+pub use desk::{Lines, NoLines, Oidc, OidcSettings, PhoneLine, TrunkLine, TrunkRegistered};
 pub use health::{Readiness, State as ReadyState};
 pub use metrics::{Metrics, count_decisions};
 pub use retention::{Retention, retain, retain_once};
@@ -72,6 +73,10 @@ pub struct Api {
     pub metrics: Metrics,
     /// The media of recordings.
     pub recordings: Arc<dyn RecordingMedia>,
+    /// Signing in by another's word; `None`: by passwords only.
+    pub oidc: Option<Arc<Oidc>>,
+    /// How trunks and registered phones are.
+    pub lines: Arc<dyn Lines>,
     /// Where new SIDs come from.
     pub sids: Sids,
 }

@@ -1,8 +1,10 @@
 //! What the operator says: flags, then environment, then `tandem.toml`, then defaults.
 
+use crate::sign_on::{self, OidcFile, OidcFlags};
 use crate::telephony::{CodecName, Encryption, Sips, Telephony, Trunk};
 use base::{AccountSid, PhoneNumber, Secret};
 use clap::Args;
+use http_api::OidcSettings;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -76,6 +78,9 @@ pub struct ServeFlags {
     /// Settings file.
     #[arg(long, env = "TANDEM_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Single sign-on.
+    #[command(flatten)]
+    pub oidc: OidcFlags,
 }
 
 /// The same in `tandem.toml`, and what has no flag.
@@ -120,6 +125,9 @@ struct File {
     private_webhooks: Option<bool>,
     /// Numbers that our trunk brings: those that may be created over the API, outside `--dev`.
     numbers: Option<Vec<PhoneNumber>>,
+    /// Single sign-on.
+    #[serde(default)]
+    oidc: OidcFile,
 }
 
 /// Everything settled.
@@ -169,6 +177,8 @@ pub struct Config {
     pub private_webhooks: bool,
     /// Numbers that may be created outside `--dev`.
     pub numbers: Vec<PhoneNumber>,
+    /// Single sign-on; `None`: by passwords only.
+    pub oidc: Option<OidcSettings>,
 }
 
 /// Where a store is: a PostgreSQL database, or the SQLite file in the data folder.
@@ -332,6 +342,9 @@ pub enum ConfigError {
     /// `--trunk` is not a SIP URI.
     #[error("the trunk '{0}' is not of the form sip:host:port")]
     Trunk(String),
+    /// Single sign-on.
+    #[error("single sign-on: {0}")]
+    SignOn(String),
 }
 
 impl Config {
@@ -395,6 +408,7 @@ impl Config {
             transcription_command: file.transcription_command.filter(|words| !words.is_empty()),
             private_webhooks: file.private_webhooks.unwrap_or(dev),
             numbers: file.numbers.unwrap_or_default(),
+            oidc: sign_on::settle(flags.oidc, file.oidc).map_err(ConfigError::SignOn)?,
         })
     }
 }

@@ -11,6 +11,7 @@ mod operate;
 mod replay;
 mod seams;
 mod serve;
+mod sign_on;
 mod telephony;
 mod tls;
 

@@ -4,10 +4,13 @@ use base::{AccountSid, Clock, Entropy, NotificationSid, RecordingSid, TwimlBinSi
 use engine::call::port::Document;
 use gateway::browser::{Doorkeeper, SignalError, VoiceAccess};
 use gateway::recordings::Shelf;
-use gateway::sip::PhoneDirectory;
-use http_api::{Api, MediaForm, Metrics, Pending, RecordingMedia};
+use gateway::sip::{PhoneDirectory, SipGateway, TrunkRegistration};
+use http_api::{
+    Api, Lines, MediaForm, Metrics, Pending, PhoneLine, RecordingMedia, TrunkLine, TrunkRegistered,
+};
 use owner::{AssignmentFailure, Phones, Workspaces};
 use sip::digest::PhoneSecret;
+use sip::registrar::Transport;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::Store;
@@ -88,6 +91,48 @@ impl LocalDocuments for Bins {
         parameters: &'a [(String, String)],
     ) -> Boxed<'a, Option<Document>> {
         Box::pin(self.fill(url, parameters))
+    }
+}
+
+/// Trunks and registered phones, as the gateway knows them.
+pub struct OurLines(pub SipGateway);
+
+impl Lines for OurLines {
+    fn trunks(&self) -> Vec<TrunkLine> {
+        let show = |of: gateway::sip::TrunkState| TrunkLine {
+            name: of.name,
+            uri: of.uri,
+            priority: of.priority,
+            weight: of.weight,
+            watched: of.watched,
+            answers: of.answers,
+            rests: of.rests,
+            calls: of.calls,
+            calls_max: of.calls_max,
+            registration: of.registration.map(|registration| match registration {
+                TrunkRegistration::Pending => TrunkRegistered::Pending,
+                TrunkRegistration::Registered(left) => TrunkRegistered::For(left),
+                TrunkRegistration::Failed(why) => TrunkRegistered::Failed(why),
+            }),
+        };
+        self.0.trunks().into_iter().map(show).collect()
+    }
+
+    fn registrations(&self, most: usize) -> Vec<PhoneLine> {
+        let of_user = |(user, bindings): (String, Vec<gateway::sip::Reachable>)| {
+            bindings.into_iter().map(move |of| PhoneLine {
+                user: user.clone(),
+                contact: of.contact,
+                received: of.received.to_string(),
+                transport: match of.transport {
+                    Transport::Udp => "udp",
+                    Transport::Tcp => "tcp",
+                    Transport::Tls => "tls",
+                },
+                expires_in: of.expires_in,
+            })
+        };
+        self.0.registrations(most).into_iter().flat_map(of_user).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::config::Config;
 use crate::mailboxes;
-use crate::seams::{self, Bins, Heard, KnownPhones, RecordingFolder, Tokens};
+use crate::seams::{self, Bins, Heard, KnownPhones, OurLines, RecordingFolder, Tokens};
 use crate::tls;
 use base::{CallSid, Clock, Entropy};
 use engine::call::SwitchboardSettings;
@@ -14,7 +14,7 @@ use gateway::prompts::PromptSettings;
 use gateway::recordings::Shelf;
 use gateway::sip::{Limits, SipGateway, SipSettings};
 use gateway::transcripts::{Transcriber, TranscriptCommand};
-use http_api::{Api, Metrics, Readiness, ReadyState, Sids};
+use http_api::{Api, Metrics, Oidc, Readiness, ReadyState, Sids};
 use owner::{
     DocumentOrder, FetchOrder, Phones, Voice, VoiceOutputs, VoiceSettings, Workspaces, WorkspacesSettings,
 };
@@ -92,6 +92,9 @@ pub enum ServeError {
     /// Certificates for browsers.
     #[error("could not set up TLS for browsers")]
     Tls(#[from] crate::tls::TlsError),
+    /// The client for single sign-on.
+    #[error("could not set up single sign-on: {0}")]
+    SignOn(String),
     /// The client for outgoing requests.
     #[error("could not set up outgoing requests")]
     Outgoing(#[from] webhook::OutgoingError),
@@ -283,6 +286,13 @@ async fn start(config: Config) -> Result<Running, ServeError> {
         readiness: readiness.clone(),
         metrics,
         recordings: Arc::new(RecordingFolder(Shelf::new(config.data.join(RECORDINGS)))),
+        oidc: config
+            .oidc
+            .clone()
+            .map(|settings| Oidc::new(settings).map(Arc::new))
+            .transpose()
+            .map_err(ServeError::SignOn)?,
+        lines: Arc::new(OurLines(sip.clone())),
         sids: Sids::new(entropy.fork()),
     };
     let settings = BrowserSettings {

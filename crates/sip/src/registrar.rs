@@ -155,6 +155,12 @@ impl Registrar {
         bindings
     }
 
+    /// Every user who is reachable, by name, with where; at most `most` users.
+    pub fn all(&self, now: Mono, most: usize) -> Vec<(String, Vec<Binding>)> {
+        let there = self.users.keys().map(|user| (user.clone(), self.bindings(user, now)));
+        there.filter(|(_, bindings)| !bindings.is_empty()).take(most).collect()
+    }
+
     /// Whether a request from `source` can come from a registered phone: its REGISTER came from there.
     pub fn is_phone(&self, source: SocketAddr, now: Mono) -> bool {
         self.users.values().flatten().any(|b| b.received == source && b.expires > now)

@@ -8,6 +8,7 @@ use engine::call::port::{
 };
 use engine::routing::model::{ParkUnanswered, VoiceOverrides, VoicePolicy};
 use engine::routing::replay::Report;
+use engine::routing::trial::Trial;
 use engine::routing::{AgentCall, AgentCallState, Explanation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -320,6 +321,11 @@ pub fn explanation(of: &Explanation) -> Value {
 
 /// What another workflow would have done.
 pub fn replay(of: &Report) -> Value {
+    with_times(json!(of))
+}
+
+/// What a workflow would do with a task.
+pub fn trial(of: &Trial) -> Value {
     with_times(json!(of))
 }
 

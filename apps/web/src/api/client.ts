@@ -15,12 +15,14 @@ let csrf = '';
 
 async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = {};
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  const isForm = body instanceof URLSearchParams;
+  if (body !== undefined && !isForm) headers['Content-Type'] = 'application/json';
   if (method !== 'GET') headers['X-Tandem-Csrf'] = csrf;
   let response: Response;
   try {
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    response = await fetch(path.startsWith('/taskrouter/') ? path : `/tandem/v1${path}`, { method, headers, credentials: 'same-origin', ...sent });
+    const sent = body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) };
+    const whole = path.startsWith('/taskrouter/') || path.startsWith('/api/');
+    response = await fetch(whole ? path : `/tandem/v1${path}`, { method, headers, credentials: 'same-origin', ...sent });
   } catch {
     throw new ApiFailure(0, 0, 'offline');
   }
@@ -34,6 +36,13 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
 export const get = <T>(path: string) => ask<T>('GET', path);
 export const post = <T = unknown>(path: string, body: unknown = {}) => ask<T>('POST', path, body);
 
+/** Parameters as the compatible APIs take them; what is undefined is not sent. */
+export function postForm<T = unknown>(path: string, fields: Record<string, string | undefined>) {
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) form.set(name, value);
+  return ask<T>('POST', path, form);
+}
+
 export const remove = (path: string) => ask<void>('DELETE', path);
 
 /** Asks who is signed in; null for nobody. */
@@ -41,6 +50,11 @@ export async function whoAmI(): Promise<SessionView | null> {
   const session = await ask<SessionView | null>('GET', '/Session');
   return session && remember(session);
 }
+
+/** How people may sign in beside a password; `start` is where the browser goes for it. */
+export type SignInMethods = { password: boolean; single_sign_on: { name: string; start: string } | null };
+
+export const signInMethods = () => ask<SignInMethods>('GET', '/Session/Methods');
 
 /** What opens the user's station. */
 export const voiceToken = () => post<VoiceToken>('/Session/VoiceToken');

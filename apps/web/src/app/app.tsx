@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { signOut, voiceToken, whoAmI } from '../api/client';
 import type { SessionView } from '../api/desk.gen';
 import { DeskStream } from '../core/stream';
@@ -10,6 +10,9 @@ import { Login, StartShift } from './doors';
 import { Shell } from './shell';
 
 const SHIFT = 'tandem.shift';
+/** The address of the wallboard: a screen on the wall opens it by itself. */
+const WALL = '/desk/wallboard';
+const Wallboard = lazy(() => import('../features/charts/wallboard'));
 
 export function App() {
   const { say } = useWords();
@@ -41,6 +44,7 @@ function Signed({ session, ended, leave }: { session: SessionView; ended: () => 
     [],
   );
   const link = useSyncExternalStore(stream.subscribe, () => stream.state.link.is);
+  const [wall, setWall] = useState(() => location.pathname === WALL);
   const [shift, setShift] = useState(() => sessionStorage.getItem(SHIFT) === session.user_sid || session.worker_sid === null);
   useEffect(() => {
     stream.start();
@@ -66,7 +70,8 @@ function Signed({ session, ended, leave }: { session: SessionView; ended: () => 
       session={session} stream={stream} station={station} signOut={out}
       waiting={<p className="loading" role="status">{say(link === 'lost' ? 'error.offline' : 'app.loading')}</p>}
     >
-      {shift ? <Shell works={sessionStorage.getItem(SHIFT) === session.user_sid} /> : <StartShift started={started} />}
+      {wall ? <Suspense fallback={null}><Wallboard leave={() => { history.replaceState(null, '', '/desk'); setWall(false); }} /></Suspense>
+        : shift ? <Shell works={sessionStorage.getItem(SHIFT) === session.user_sid} /> : <StartShift started={started} />}
     </DeskProvider>
   );
 }

@@ -8,7 +8,7 @@ import type { Station } from '../phone/station';
 import type { Supervision } from '../features/supervise';
 import { useWords, type Key } from '../i18n';
 
-export type Page = 'desk' | 'missed' | 'queues' | 'team' | 'timeline' | 'audit';
+export type Page = 'desk' | 'missed' | 'queues' | 'team' | 'timeline' | 'audit' | 'admin';
 /** A call whose timeline is shown. */
 export type StoryOf = { worker: string; reservation: string; name: string };
 /** What lies over the page; one at a time. */
@@ -74,7 +74,7 @@ type Given = { session: SessionView; stream: DeskStream; station: Station; signO
 export function DeskProvider({ session, stream, station, signOut, children, waiting }: Given) {
   const state = useSyncExternalStore(stream.subscribe, () => stream.state);
   const { say } = useWords();
-  const [page, go] = useState<Page>('desk');
+  const [page, go] = useState<Page>(session.worker_sid ? 'desk' : 'queues');
   const [layer, open] = useState<Layer | null>(null);
   const [chosen, select] = useState<string | null>(null);
   const [story, setStory] = useState<StoryOf | null>(null);

@@ -1,5 +1,5 @@
-import { useState, type FormEvent } from 'react';
-import { ApiFailure, signIn } from '../api/client';
+import { useEffect, useState, type FormEvent } from 'react';
+import { ApiFailure, signIn, signInMethods } from '../api/client';
 import type { SessionView } from '../api/desk.gen';
 import { available } from '../core/actions';
 import { isAvailable } from '../core/desk';
@@ -8,15 +8,31 @@ import { Devices, type Microphone } from '../features/phone';
 import { canHear, openMicrophone } from '../phone/devices';
 import { ringsBrowser } from '../phone/phone';
 import { Icon } from '../ui/icons';
+import { useLoaded } from '../ui/loaded';
 import { Press, Trouble } from '../ui/parts';
 import { ring, unlock } from '../ui/sound';
 import { useHere } from './context';
 
+/** Why somebody is back from their provider of identities without being signed in. */
+const BACK = ['failed', 'refused', 'late', 'unknown'] as const;
+
+function cameBack() {
+  const word = new URLSearchParams(location.search).get('sign-in');
+  return BACK.find((one) => one === word) ?? null;
+}
+
 /** Signing in; password managers know the fields. */
 export function Login({ over, entered }: { over: boolean; entered: (session: SessionView) => void }) {
   const { say } = useWords();
-  const [wrong, setWrong] = useState<string | null>(null);
+  const [back] = useState(cameBack);
+  const [wrong, setWrong] = useState<string | null>(() => back && say(`login.back.${back}`));
   const [busy, setBusy] = useState(false);
+  const methods = useLoaded(signInMethods, []);
+  const other = methods !== 'failed' && methods?.single_sign_on;
+  useEffect(() => {
+    // Said once: a reload begins anew.
+    if (back) history.replaceState(null, '', '/desk');
+  }, [back]);
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
@@ -44,6 +60,7 @@ export function Login({ over, entered }: { over: boolean; entered: (session: Ses
         </label>
         {wrong && <p className="trouble" role="alert">{wrong}</p>}
         <button type="submit" className="press primary big" aria-disabled={busy}><span>{say('login.button')}</span></button>
+        {other && <a className="press big" href={other.start}><span>{say('login.other', { name: other.name })}</span></a>}
       </form>
     </main>
   );

@@ -1,6 +1,8 @@
-import { useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
+import type { DeskMe } from '../api/desk.gen';
 import { ACTIONS, answer, available, end, palette, shortcuts } from '../core/actions';
 import { activeCall, callsIn, isAvailable, nameOf } from '../core/desk';
+import { useHistory } from '../core/history';
 import { pressed, written } from '../core/keys';
 import { useNow } from '../core/time';
 import { Missed, Queues, Team } from '../features/boards';
@@ -24,9 +26,21 @@ const PAGES: { page: Page; icon: IconName }[] = [
   { page: 'team', icon: 'team' },
   { page: 'timeline', icon: 'clock' },
   { page: 'audit', icon: 'list' },
+  { page: 'admin', icon: 'settings' },
 ];
-/** Pages of those who answer for others. */
+/** Pages of those who answer for others, and of those who set up. */
 const SUPERVISORS: readonly Page[] = ['audit'];
+const ADMINISTRATORS: readonly Page[] = ['admin'];
+/** Few need it: it comes when it is opened. */
+const Administration = lazy(() => import('../features/admin'));
+
+/** Pages of those who take work. */
+const WORKERS: readonly Page[] = ['desk', 'missed'];
+
+function mayOpen(page: Page, { role, worker_sid }: DeskMe) {
+  if (WORKERS.includes(page) && worker_sid === null) return false;
+  return role === 'admin' || (!ADMINISTRATORS.includes(page) && (role !== 'agent' || !SUPERVISORS.includes(page)));
+}
 /** How often a ringing call is heard. */
 const RING_MS = 3000;
 /** Two presses of End by key within this time end a call. */
@@ -37,6 +51,7 @@ export function Shell({ works }: { works: boolean }) {
   const { say } = useWords();
   const { microphone, allow } = useStation(works);
   useKeys();
+  useHistory(here.desk.queues);
   useRinging();
   const missed = here.desk.notices.filter((n) => n.kind === 'missed').length;
   return (
@@ -44,7 +59,7 @@ export function Shell({ works }: { works: boolean }) {
       <a className="skip" href="#main">{say('app.skip')}</a>
       <Header microphone={microphone} />
       <nav className="rail" aria-label={say('nav.label')}>
-        {PAGES.filter(({ page }) => here.desk.me.role !== 'agent' || !SUPERVISORS.includes(page)).map(({ page, icon }) => (
+        {PAGES.filter(({ page }) => mayOpen(page, here.desk.me)).map(({ page, icon }) => (
           <button key={page} type="button" aria-current={here.page === page ? 'page' : undefined} onClick={() => here.go(page)}>
             <Icon name={icon} size={20} />
             <span>{say(`nav.${page}`)}</span>
@@ -67,6 +82,9 @@ export function Shell({ works }: { works: boolean }) {
           {here.page === 'team' && <Team />}
           {here.page === 'timeline' && <TimelinePage />}
           {here.page === 'audit' && <Audit />}
+          {here.page === 'admin' && (
+            <Suspense fallback={<p className="loading" role="status">{say('page.loading')}</p>}><Administration /></Suspense>
+          )}
         </main>
       </div>
       <Layers />

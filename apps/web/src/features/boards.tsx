@@ -1,3 +1,4 @@
+import { lazy, Suspense } from 'react';
 import { get } from '../api/client';
 import type { MissedCall } from '../api/desk.gen';
 import { useHere } from '../app/context';
@@ -8,6 +9,10 @@ import { useLoaded } from '../ui/loaded';
 import { doing } from './layers';
 import { TheirCalls } from './supervise';
 import { VoicemailList } from './voicemail';
+
+/** Charts come when they are looked at. */
+const QueueCharts = lazy(() => import('./charts'));
+const TeamChart = lazy(() => import('./charts').then(({ TeamChart: chart }) => ({ default: chart })));
 
 export function Missed() {
   const here = useHere();
@@ -54,7 +59,10 @@ export function Queues() {
   const supervises = here.desk.me.role !== 'agent';
   return (
     <div className="board">
-      <h2>{say('queues.title')}</h2>
+      <header className="title-line">
+        <h2>{say('queues.title')}</h2>
+        <a className="press" href="/desk/wallboard" target="_blank" rel="noreferrer"><span>{say('queues.wallboard')}</span></a>
+      </header>
       <table>
         <thead>
           <tr>
@@ -80,6 +88,7 @@ export function Queues() {
           ))}
         </tbody>
       </table>
+      {supervises && <Suspense fallback={null}><QueueCharts /></Suspense>}
     </div>
   );
 }
@@ -131,6 +140,7 @@ export function Team() {
           })}
         </tbody>
       </table>
+      {supervises && <Suspense fallback={null}><TeamChart people={desk.people} /></Suspense>}
     </div>
   );
 }

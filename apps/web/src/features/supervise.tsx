@@ -4,6 +4,7 @@ import type { DeskPerson } from '../api/desk.gen';
 import { useHere } from '../app/context';
 import { prettyNumber } from '../core/desk';
 import { useWords } from '../i18n';
+import { setupAct } from './acts';
 import { useLoaded } from '../ui/loaded';
 import { Clock, Press } from '../ui/parts';
 import { useStationState } from './phone';
@@ -137,7 +138,7 @@ export function Audit() {
   };
   const act = (name: string) => {
     const known = KNOWN.find((one) => one === name);
-    return known ? say(`audit.${known}`) : name;
+    return known ? say(`audit.${known}`) : (setupAct(name, language) ?? name);
   };
   return (
     <div className="board">

@@ -21,6 +21,7 @@ const PATHS = {
   note: 'M5 3h10l4 4v14H5zM9 12h6M9 16h6',
   direct: 'M4 12h14M12 6l6 6-6 6',
   out: 'M6 18L18 6M9 6h9v9',
+  settings: 'M4 7h10M18 7h2M4 17h2M10 17h10M14 7a2 2 0 1 0 4 0 2 2 0 0 0-4 0zM6 17a2 2 0 1 0 4 0 2 2 0 0 0-4 0z',
   clock: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3 3',
   keypad: 'M5 5h.01M12 5h.01M19 5h.01M5 12h.01M12 12h.01M19 12h.01M5 19h.01M12 19h.01M19 19h.01',
 } as const;

@@ -178,19 +178,10 @@ pub(super) fn explain(ws: &Workspace, sid: TaskSid, now: Timestamp) -> Option<Ex
     let mut workers = Vec::new();
     let mut ruled_out = BTreeMap::new();
     if !task.status.is_terminal() {
-        for worker in ws.workers() {
-            let reason = rule_out(ws, task, worker, now);
-            if let Some(reason) = &reason {
-                *ruled_out.entry(reason.name()).or_default() += 1;
-            }
-            workers.push(Considered {
-                worker: worker.sid,
-                friendly_name: worker.friendly_name.clone(),
-                ruled_out: reason,
-            });
+        workers = considered(ws, task, now);
+        for reason in workers.iter().filter_map(|one| one.ruled_out.as_ref()) {
+            *ruled_out.entry(reason.name()).or_default() += 1;
         }
-        let distance = |c: &Considered| c.ruled_out.as_ref().map_or(0, |reason| reason.distance() + 1);
-        workers.sort_by_key(distance);
         workers.truncate(WORKERS_EXPLAINED_MAX);
     }
     let ahead = match (&place, task.queue) {
@@ -216,6 +207,18 @@ pub(super) fn explain(ws: &Workspace, sid: TaskSid, now: Timestamp) -> Option<Ex
     explanation.would_route = would_route(ws, task, &explanation, nobody);
     explanation.summary = summary(ws, task, &explanation);
     Some(explanation)
+}
+
+/// Every worker with the first reason why they do not get `task` now, the closest to taking it first.
+pub(super) fn considered(ws: &Workspace, task: &Task, now: Timestamp) -> Vec<Considered> {
+    let one = |worker: &Worker| Considered {
+        worker: worker.sid,
+        friendly_name: worker.friendly_name.clone(),
+        ruled_out: rule_out(ws, task, worker, now),
+    };
+    let mut workers: Vec<Considered> = ws.workers().map(one).collect();
+    workers.sort_by_key(|c| c.ruled_out.as_ref().map_or(0, |reason| reason.distance() + 1));
+    workers
 }
 
 fn steps(ws: &Workspace, entry: &TaskState) -> Vec<StepTaken> {

@@ -6,6 +6,7 @@
 //! - [`effect`]: what the shell must do once the events are committed.
 //! - [`workflow`]: workflow documents, parsed and checked.
 //! - [`replay`]: what another workflow would have done with the tasks of a recorded time.
+//! - [`trial`]: what a workflow would do with a task that is not there.
 //! - [`statistics`]: figures about the present and the past.
 //! - [`Workspace`]: the machine itself.
 
@@ -32,6 +33,7 @@ mod scope;
 mod state;
 pub mod statistics;
 mod tally;
+pub mod trial;
 mod waiting;
 mod workspace;
 

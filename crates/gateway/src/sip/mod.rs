@@ -43,6 +43,7 @@ use tracing::{error, info, warn};
 use trunks::{Trunks, Wire};
 
 pub use settings::{Limits, PhoneDirectory, SipSettings, TlsListener, TrunkError, TrunkSettings};
+pub use trunks::{TrunkRegistration, TrunkState};
 pub use waiting::Waiting;
 
 /// How long [`SipGateway::stop`] waits for BYEs to be answered.
@@ -52,6 +53,19 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct SipGateway {
     shared: Arc<Shared>,
+}
+
+/// Where a registered user is reachable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reachable {
+    /// The Contact that was registered.
+    pub contact: String,
+    /// Where requests are sent to.
+    pub received: SocketAddr,
+    /// How.
+    pub transport: sip::registrar::Transport,
+    /// How long it still counts.
+    pub expires_in: Duration,
 }
 
 /// What an order asks of one leg.
@@ -228,6 +242,24 @@ impl SipGateway {
     /// Where a registered user is reachable, most preferred first.
     pub fn bindings(&self, user: &str) -> Vec<Binding> {
         lock(&self.shared.registrar).bindings(user, self.shared.settings.clock.now().mono)
+    }
+
+    /// Every registered user with where they are reachable, by name; at most `most` users.
+    pub fn registrations(&self, most: usize) -> Vec<(String, Vec<Reachable>)> {
+        let now = self.shared.settings.clock.now().mono;
+        let all = lock(&self.shared.registrar).all(now, most);
+        let show = |binding: Binding| Reachable {
+            contact: binding.contact,
+            received: binding.received,
+            transport: binding.transport,
+            expires_in: binding.expires.since(now),
+        };
+        all.into_iter().map(|(user, bindings)| (user, bindings.into_iter().map(show).collect())).collect()
+    }
+
+    /// Every trunk as it is now, in the order of the settings.
+    pub fn trunks(&self) -> Vec<TrunkState> {
+        self.shared.trunks.states(&self.shared.settings.trunks, self.shared.settings.clock.now().mono)
     }
 
     /// How many legs are live.

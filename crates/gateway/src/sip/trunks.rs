@@ -39,6 +39,44 @@ struct State {
     rests_until: Mono,
     calls: usize,
     begun: Bucket,
+    /// Until when it knows us, or why not.
+    registration: Option<Result<Mono, String>>,
+}
+
+/// A trunk as it is just now, for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkState {
+    /// Its name in the settings.
+    pub name: String,
+    /// Where it is.
+    pub uri: String,
+    /// Lower is asked first.
+    pub priority: u16,
+    /// Its share among those of one priority.
+    pub weight: u16,
+    /// It is asked after its health.
+    pub watched: bool,
+    /// It answered when it was asked last; true if nobody asks.
+    pub answers: bool,
+    /// It let a call down a moment ago: the others go first.
+    pub rests: bool,
+    /// Calls that it carries.
+    pub calls: usize,
+    /// How many it may.
+    pub calls_max: Option<usize>,
+    /// How the registration with it stands, if there is to be one.
+    pub registration: Option<TrunkRegistration>,
+}
+
+/// How a registration with a trunk stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrunkRegistration {
+    /// Not answered yet.
+    Pending,
+    /// It knows us for so long.
+    Registered(Duration),
+    /// It does not, and why.
+    Failed(String),
 }
 
 /// One call's place on a trunk, until it is dropped.
@@ -54,6 +92,7 @@ impl Trunks {
             rests_until: now,
             calls: 0,
             begun: Bucket::full(trunk.calls_per_second_max.unwrap_or(u32::MAX), now),
+            registration: None,
         };
         Arc::new(Self(Mutex::new(settings.iter().map(fresh).collect())))
     }
@@ -92,6 +131,34 @@ impl Trunks {
     pub(super) fn rest(&self, at: usize, now: Mono) {
         if let Some(state) = lock(&self.0).get_mut(at) {
             state.rests_until = now + REST;
+        }
+    }
+
+    /// Every trunk as it is now, in the order of the settings.
+    pub(super) fn states(&self, settings: &[TrunkSettings], now: Mono) -> Vec<TrunkState> {
+        let states = lock(&self.0);
+        let show = |(trunk, state): (&TrunkSettings, &State)| TrunkState {
+            name: trunk.name.clone(),
+            uri: trunk.uri.clone(),
+            priority: trunk.priority,
+            weight: trunk.weight,
+            watched: trunk.ping_every.is_some(),
+            answers: state.answers,
+            rests: state.rests_until > now,
+            calls: state.calls,
+            calls_max: trunk.calls_max,
+            registration: trunk.register_for.map(|_| match &state.registration {
+                None => TrunkRegistration::Pending,
+                Some(Ok(until)) => TrunkRegistration::Registered(until.since(now)),
+                Some(Err(why)) => TrunkRegistration::Failed(why.clone()),
+            }),
+        };
+        settings.iter().zip(states.iter()).map(show).collect()
+    }
+
+    fn set_registration(&self, at: usize, registration: Result<Mono, String>) {
+        if let Some(state) = lock(&self.0).get_mut(at) {
+            state.registration = Some(registration);
         }
     }
 
@@ -192,12 +259,15 @@ async fn register(shared: Arc<Shared>, at: usize, expires: Duration) {
         let next = match attempt(&shared, trunk, &user, &mut registration, expires).await {
             Ok(granted) => {
                 info!(trunk = trunk.name, "registered with trunk {} for {granted:?}", trunk.name);
+                let until = shared.settings.clock.now().mono + granted;
+                shared.trunks.set_registration(at, Ok(until));
                 wait = RETRY;
                 // Well before it lapses, and never in a hurry.
                 (granted * 4 / 5).max(Duration::from_secs(10))
             }
             Err(why) => {
                 warn!(trunk = trunk.name, "could not register with trunk {}: {why}", trunk.name);
+                shared.trunks.set_registration(at, Err(why));
                 let now = wait;
                 wait = (wait * 2).min(RETRY_MAX);
                 now

@@ -61,9 +61,24 @@ const SUPERVISED: &[(&str, &str)] = &[
 ];
 /// What a supervisor may do with everybody's calls.
 const SUPERVISE: &[(&str, &str)] = &[("POST", "/Workers/{wk}/Calls/{wr}/Supervise")];
+/// What asks a question with a body: nothing is changed by it.
+const QUESTIONS: &[(&str, &str)] =
+    &[("POST", "/Expressions/Check"), ("POST", "/Workflows/Try"), ("POST", "/Workflows/{ww}/Replay")];
 const WORKSPACE: &str = "/tandem/v1/Workspaces/{ws}";
 /// What a supervisor may read beside what an agent may do; below their own workspace.
 const READ: &[&str] = &["/tandem/v1/Workspaces/{ws}", "/taskrouter/v1/Workspaces/{ws}"];
+
+fn is_in(table: &[(&str, &str)], method: &Method, route: &str) -> bool {
+    route
+        .strip_prefix(WORKSPACE)
+        .is_some_and(|rest| table.iter().any(|(verb, path)| *verb == method.as_str() && *path == rest))
+}
+
+/// Whether this changes how the contact centre is set up, rather than somebody's work.
+pub(crate) fn changes_setup(method: &Method, route: &str) -> bool {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    !reads && ![OWN, SUPERVISE, SUPERVISED, QUESTIONS].iter().any(|table| is_in(table, method, route))
+}
 
 /// May this user do this? `route` is as the router writes it, `named` answers the path's parameters.
 pub(crate) fn permitted(
@@ -79,18 +94,13 @@ pub(crate) fn permitted(
     if !is("ws", user.workspace.map(|sid| sid.to_string())) {
         return false;
     }
-    let is_in = |table: &[(&str, &str)]| {
-        route
-            .strip_prefix(WORKSPACE)
-            .is_some_and(|rest| table.iter().any(|(verb, path)| *verb == method.as_str() && *path == rest))
-    };
-    let listed = is_in(OWN);
+    let listed = is_in(OWN, method, route);
     match user.role {
         Role::Agent => listed && is("wk", user.worker.map(|sid| sid.to_string())),
         Role::Supervisor | Role::Admin => {
             listed
-                || is_in(SUPERVISE)
-                || is_in(SUPERVISED)
+                || is_in(SUPERVISE, method, route)
+                || is_in(SUPERVISED, method, route)
                 || (method == Method::GET && READ.iter().any(|root| route.starts_with(root)))
         }
     }
@@ -115,9 +125,14 @@ pub(crate) async fn signed_in(api: &Api, method: &Method, headers: &HeaderMap) -
 
 /// The session token of a request.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    named_cookie(headers, COOKIE)
+}
+
+/// The value of a cookie.
+pub(crate) fn named_cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 /// False if the request says that a page of another origin made it.

@@ -5,7 +5,9 @@ mod agent;
 mod audit;
 mod bins;
 mod calls;
+mod lines;
 mod live;
+mod oidc;
 mod phone;
 mod policy;
 mod records;
@@ -14,10 +16,14 @@ mod session;
 mod sip_accounts;
 mod supervise;
 mod transfers;
+mod trial;
 mod users;
 mod voicemail;
 
+pub(crate) use audit::{Act, note_act};
+pub use lines::{Lines, NoLines, PhoneLine, TrunkLine, TrunkRegistered};
 pub(crate) use live::Desks;
+pub use oidc::{Oidc, OidcSettings};
 pub(crate) use session::Logins;
 
 use crate::ask::Asked;
@@ -28,6 +34,9 @@ use wire::{ApiError, Params};
 routes! {
     "/desk" => get live::listen;
     "/Session" => get session::show, post session::begin, delete session::end;
+    "/Session/Methods" => get oidc::methods;
+    "/Session/SingleSignOn" => get oidc::start;
+    "/Session/SingleSignOn/Callback" => get oidc::callback;
     "/Session/VoiceToken" => post session::voice_token;
     "/Users" => get users::list, post users::create;
     "/Users/{us}" => get users::fetch, post users::update, delete users::remove;
@@ -62,6 +71,8 @@ routes! {
     "/Workspaces/{ws}/VoicePolicy" => get policy::fetch, put policy::set, delete policy::remove;
     "/Workspaces/{ws}/Workers/{wk}/VoicePolicy" => get policy::fetch_of, put policy::set_of, delete policy::remove_of;
     "/Workspaces/{ws}/Tasks/{wt}/Explanation" => get records::explanation;
+    "/Workspaces/{ws}/Expressions/Check" => post trial::check;
+    "/Workspaces/{ws}/Workflows/Try" => post trial::try_task;
     "/Workspaces/{ws}/Workflows/{ww}/Replay" => post replay::replay;
     "/Workspaces/{ws}/Tasks/{wt}/Transfers" => get transfers::list, post transfers::create;
     "/Workspaces/{ws}/Tasks/{wt}/Transfers/{tt}" => get transfers::fetch, post transfers::update;
@@ -72,6 +83,8 @@ routes! {
     "/TwimlBins" => get bins::list, post bins::create;
     "/TwimlBins/{eh}" => get bins::fetch, post bins::update, delete bins::remove;
     "/TwimlBins/{eh}/Document" => get bins::document, post bins::document;
+    "/Trunks" => get lines::trunks;
+    "/Registrations" => get lines::registrations;
     "/SipAccounts" => get sip_accounts::list, post sip_accounts::create;
     "/SipAccounts/{cr}" => get sip_accounts::fetch, post sip_accounts::update, delete sip_accounts::remove;
 }
@@ -97,6 +110,23 @@ fn fields(asked: &Asked) -> Result<Params, ApiError> {
             }
         })
         .collect()
+}
+
+/// The names of a body's fields, in snake case, with the values of those that are texts or numbers.
+fn names(asked: &Asked) -> Vec<(String, Option<String>)> {
+    match serde_json::from_slice::<serde_json::Map<String, Value>>(&asked.body) {
+        Ok(object) => object
+            .into_iter()
+            .map(|(name, value)| match value {
+                Value::String(text) => (snake(&name), Some(text)),
+                Value::Bool(_) | Value::Number(_) => (snake(&name), Some(value.to_string())),
+                _ => (snake(&name), None),
+            })
+            .collect(),
+        Err(_) => {
+            asked.params.pairs().iter().map(|(name, value)| (snake(name), Some(value.clone()))).collect()
+        }
+    }
 }
 
 /// `FriendlyName` → `friendly_name`

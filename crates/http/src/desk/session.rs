@@ -8,14 +8,14 @@ use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, Salt
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
-use base::{Secret, Timestamp};
+use base::{AuditSid, Secret, Timestamp};
 use engine::routing::Workspace;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use store::model::{User, UserSession};
+use store::model::{AuditEntry, User, UserSession};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 use wire::ApiError;
@@ -128,18 +128,60 @@ pub(super) async fn begin(State(app): State<App>, request: Request) -> Result<Re
         return Err(ApiError::with(20003, "The name or the password is not right").into());
     };
     app.logins.succeeded(&login);
-    let token = access::random_token(&app);
+    let entered = enter(&app, &user).await?;
+    info!(user.sid = %user.sid, "{} signed in", user.login);
+    let view = view(&SignedIn { user, session: entered.session.clone() });
+    let mut response = ok(json!(view)).into_response();
+    entered.set(&app, &mut response);
+    Ok(response)
+}
+
+/// A session that was begun a moment ago.
+pub(super) struct Entered {
+    session: UserSession,
+    token: Secret<String>,
+}
+
+/// Begins a session of somebody who has proven who they are.
+pub(super) async fn enter(app: &App, user: &User) -> Result<Entered, ApiError> {
+    let (token, now) = (access::random_token(app), app.now());
     let session = UserSession {
         digest: access::digest(token.expose()),
         user: user.sid,
-        csrf: access::random_token(&app),
+        csrf: access::random_token(app),
         created: now,
         expires: now + SESSION,
     };
     app.store.user_session_add(session.clone()).await?;
-    info!(user.sid = %user.sid, "{} signed in", user.login);
-    let view = view(&SignedIn { user, session });
-    Ok(with_cookie(&app, ok(json!(view)).into_response(), token.expose(), SESSION))
+    Ok(Entered { session, token })
+}
+
+impl Entered {
+    /// Gives the browser its cookie.
+    pub(super) fn set(&self, app: &App, response: &mut Response) {
+        set_cookie(app, response, self.token.expose(), SESSION);
+    }
+}
+
+/// What is kept for somebody who has no password: nothing matches it, and it takes as long to find that out.
+pub(super) fn nobodys_password() -> Secret<String> {
+    Secret::new(NOBODY.to_owned())
+}
+
+/// Keeps what a provider's word changed about a user.
+pub(super) async fn note_sign_on(app: &App, user: &User, act: &str, detail: String) -> Result<(), ApiError> {
+    let entry = AuditEntry {
+        sid: app.sids.make(AuditSid::generate),
+        account: user.account,
+        workspace: user.workspace,
+        user: Some(user.sid),
+        login: Some(user.login.clone()),
+        act: act.to_owned(),
+        subject: user.login.clone(),
+        detail: Some(format!("by single sign-on, {detail}")),
+        created: app.now(),
+    };
+    Ok(app.store.audit_add(entry).await?)
 }
 
 /// `GET /tandem/v1/Session`: null for nobody, which is no error for a page that asks who it is there for.
@@ -196,14 +238,18 @@ fn view(SignedIn { user, session }: &SignedIn) -> SessionView {
 }
 
 fn with_cookie(app: &App, mut response: Response, token: &str, age: Duration) -> Response {
+    set_cookie(app, &mut response, token, age);
+    response
+}
+
+fn set_cookie(app: &App, response: &mut Response, token: &str, age: Duration) {
     let secure = if app.public_url.starts_with("https:") { "; Secure" } else { "" };
     let age = age.as_secs();
     let text = format!("{COOKIE}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
     if let Ok(value) = HeaderValue::from_str(&text) {
-        response.headers_mut().insert(header::SET_COOKIE, value);
+        response.headers_mut().append(header::SET_COOKIE, value);
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 #[cfg(test)]

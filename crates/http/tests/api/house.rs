@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use base::*;
 use base64::Engine;
 use engine::call::SwitchboardSettings;
-use http_api::{Api, Metrics, NoRecordings, Readiness, ReadyState, Sids, router};
+use http_api::{Api, Metrics, NoLines, NoRecordings, Readiness, ReadyState, Sids, router};
 use owner::{Voice, VoiceOutputs, VoiceSettings, Workspaces, WorkspacesSettings};
 use serde_json::Value;
 use std::sync::Arc;
@@ -143,6 +143,8 @@ impl House {
             readiness: Readiness::default(),
             metrics: Metrics::default(),
             recordings: Arc::new(NoRecordings),
+            oidc: None,
+            lines: Arc::new(NoLines),
             sids: Sids::new(entropy.fork()),
         };
         api.readiness.set(ReadyState::Serving);

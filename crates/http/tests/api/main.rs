@@ -11,6 +11,7 @@ mod golden;
 mod house;
 mod lifecycle;
 mod replay;
+mod setup;
 mod shapes;
 mod statistics;
 mod sync;

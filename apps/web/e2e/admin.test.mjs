@@ -1,0 +1,204 @@
+// How the contact centre is set up, at the desk: agents with skills, queues, workflows that are tried before they are published,
+// numbers, activities, lines and users. What is set up here is what calls and agents meet.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Stage } from './stage.mjs';
+
+let stage, admin;
+const opens = async (part) => {
+  await admin.page.getByRole('navigation', { name: 'Administration' }).getByRole('button', { name: part }).click();
+  await admin.page.getByRole('heading', { name: part, level: 2 }).waitFor();
+};
+const said = (text) => admin.page.getByRole('status').filter({ hasText: text }).first().waitFor();
+const item = (name) => admin.page.getByRole('main').getByRole('button', { name });
+
+before(async () => {
+  stage = await Stage.open();
+  await stage.does('phone', { user: 'ana', tone: 440 });
+  admin = await stage.signsIn('admin', { shift: false });
+  await admin.page.getByRole('button', { name: 'Admin', exact: true }).click();
+  await admin.page.getByRole('heading', { name: 'Agents and skills' }).waitFor();
+});
+
+after(() => stage?.close());
+
+test('an agent is made with skills, levels, capacity and a login, and can sign in', async () => {
+  const { page } = admin;
+  await page.getByRole('button', { name: 'New agent' }).click();
+  await page.getByLabel('Worker name').fill('dee');
+  await page.getByLabel('Full name').fill('Dee Moss');
+  await page.getByLabel('Extension').fill('1009');
+  for (const [skill, level] of [['billing', '4'], ['french', '']]) {
+    await page.getByLabel('Another skill').fill(skill);
+    await page.getByRole('button', { name: 'Add skill' }).click();
+    if (level) await page.getByLabel(`Level of ${skill}`).fill(level);
+  }
+  await page.getByLabel('Sign-in name').fill('dee');
+  await page.getByLabel('Password').fill('dee-demo-desk');
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('heading', { name: 'Dee Moss', level: 3 }).waitFor();
+  await page.getByLabel('Tasks of voice at once').fill('2');
+  await page.getByLabel('Tasks of voice at once').press('Tab');
+  await said('voice is saved.');
+  await admin.looks('admin-agents');
+  const worker = await stage.does('worker', { name: 'dee' });
+  const found = await page.evaluate(async (path) => (await fetch(path)).json(), `/taskrouter/v1/Workspaces/${stage.workspace}/Workers/${worker}`);
+  const { isAcdReady, ...attributes } = JSON.parse(found.attributes);
+  assert.equal(isAcdReady, false);
+  assert.deepEqual(attributes, { full_name: 'Dee Moss', directExtension: '1009', skills: ['billing', 'french'], levels: { billing: 4 } });
+  const dee = await stage.signsIn('dee', { shift: false });
+  await dee.page.getByRole('heading', { name: 'Good to see you, Dee' }).waitFor();
+  assert.deepEqual(dee.errors, []);
+});
+
+test('a queue shows where its expression is wrong, and whom it matches', async () => {
+  const { page } = admin;
+  await opens('Queues');
+  await page.getByRole('button', { name: 'New queue' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Billing');
+  const target = page.getByLabel('Agents who may take its tasks');
+  await target.fill("skills HAS 'billing' AND AND levels.billing > 3");
+  await page.getByText('Wrong at character 26').waitFor();
+  await admin.looks('admin-queue-wrong');
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('alert').filter({ hasText: 'That did not work' }).waitFor();
+  await page.getByRole('button', { name: 'Go to that character' }).click();
+  assert.equal(await target.evaluate((field) => field.selectionStart), 25);
+  await target.fill("skills HAS 'billing' AND levels.billing > 3");
+  await page.getByText('Matches 1 agent now: dee').waitFor();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('heading', { name: 'Billing', level: 3 }).waitFor();
+});
+
+test('a workflow is drafted in the form and as JSON, tried, replayed, and published', async () => {
+  const { page } = admin;
+  await opens('Workflows');
+  await item('Inbound ACD').click();
+  const json = page.getByLabel('The document');
+  const before = JSON.parse(await json.inputValue());
+  await page.getByRole('button', { name: 'Add a filter' }).click();
+  const number = before.task_routing.filters.length + 1;
+  await page.getByLabel(`Name of filter ${number}`).fill('Bills');
+  await page.getByLabel(`If (filter ${number})`).fill('skill ==');
+  await page.getByText('Wrong at character').waitFor();
+  await page.getByLabel(`If (filter ${number})`).fill("skill == 'bills'");
+  const step = page.getByRole('group', { name: `Filter ${number}, step 1` });
+  await step.getByLabel('Queue').selectOption({ label: 'Support' });
+  await step.getByLabel('Seconds').fill('30');
+  for (let at = number; at > 1; at -= 1) await page.getByRole('button', { name: `Filter ${at} up` }).click();
+  const drafted = JSON.parse(await json.inputValue());
+  assert.equal(drafted.task_routing.filters[0].filter_friendly_name, 'Bills');
+  assert.equal(drafted.task_routing.filters[0].targets[0].timeout, 30);
+  assert.deepEqual(drafted.task_routing.filters.slice(1), before.task_routing.filters);
+  // The other way round: what is written as JSON is in the form.
+  await json.fill(JSON.stringify(drafted, null, 2).replace('"timeout": 30', '"timeout": 45'));
+  assert.equal(await page.getByRole('group', { name: 'Filter 1, step 1' }).getByLabel('Seconds').inputValue(), '45');
+  await page.getByText('draft, not published').waitFor();
+
+  await stage.does('post', { path: '/Tasks', form: { WorkflowSid: await sidOf('Inbound ACD'), Attributes: '{"skill":"bills"}', TaskChannel: 'chat' } });
+  await page.getByRole('button', { name: 'Replay', exact: true }).click();
+  const replayed = page.getByRole('region', { name: 'What would have been' });
+  await replayed.waitFor();
+  assert.match(await replayed.textContent(), /^Of 1 tasks 1 would go elsewhere/);
+  await page.getByRole('group', { name: 'Filter 1, step 1' }).getByLabel('Queue').selectOption({ label: 'Billing' });
+  await page.getByLabel('Attributes of the task').fill('{"skill": "bills"}');
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  const outcome = page.getByRole('region', { name: 'What would happen' });
+  await outcome.getByText('Offered to nobody at once').waitFor();
+  await outcome.getByText('0 s to 45 s: Billing').waitFor();
+  await outcome.getByText('is Offline').first().waitFor();
+  await page.getByLabel('Attributes of the task').fill('{"type": "inbound"}');
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  await outcome.getByText('Offered at once to Ana Lind').waitFor();
+  await admin.looks('admin-workflow');
+
+  await page.getByRole('button', { name: 'Publish' }).click();
+  await said('Inbound ACD is saved.');
+  await page.getByText('draft, not published').waitFor({ state: 'detached' });
+  const tasks = await stage.does('post', { path: '/Tasks', form: { WorkflowSid: await sidOf('Inbound ACD'), Attributes: '{"skill":"bills"}', TaskChannel: 'chat' } });
+  assert.equal(tasks.task_queue_friendly_name, 'Billing');
+});
+
+async function sidOf(name) {
+  const path = `/taskrouter/v1/Workspaces/${stage.workspace}/Workflows?FriendlyName=${encodeURIComponent(name)}`;
+  return admin.page.evaluate(async (url) => (await (await fetch(url)).json()).workflows[0].sid, path);
+}
+
+test('a number is given something that answers it, and a call hears that', async () => {
+  const { page } = admin;
+  await opens('Numbers');
+  await page.getByRole('button', { name: 'New number' }).click();
+  await page.getByLabel('Number', { exact: true }).fill('+15550100077');
+  await page.getByLabel('Calls are answered by').selectOption({ label: 'the document Inbound ACD' });
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('heading', { name: '+1 555 010 0077' }).waitFor();
+  await admin.looks('admin-numbers');
+  await stage.does('calls', { name: 'maria', from: '+15558880077', to: '+15550100077', tone: 800 });
+  // After the greeting of that document.
+  await stage.does('hears', { name: 'maria', what: 'music' });
+  await stage.does('rings', { user: 'ana', name: 'ana' });
+  await stage.does('hangs-up', { name: 'maria' });
+});
+
+test('activities are made, renamed and removed', async () => {
+  const { page } = admin;
+  await opens('Activities');
+  await page.getByLabel('New activity').fill('Training');
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await said('Training is saved.');
+  const name = page.getByLabel('Name of Training');
+  await name.fill('Coaching');
+  await name.press('Tab');
+  await said('Coaching is saved.');
+  await admin.looks('admin-activities');
+  const row = page.getByRole('row').filter({ has: page.getByLabel('Name of Coaching') });
+  await row.getByRole('button', { name: 'Remove' }).click();
+  await row.getByRole('button', { name: 'Yes, remove' }).click();
+  await said('Coaching is gone.');
+  await page.getByLabel('Name of Coaching').waitFor({ state: 'detached' });
+});
+
+test('the trunk and the phones that are registered are shown', async () => {
+  await opens('Trunks and phones');
+  await admin.page.getByRole('row').filter({ hasText: 'sip:127.0.0.1' }).first().waitFor();
+  await admin.page.getByRole('rowheader', { name: 'ana' }).waitFor();
+  await admin.looks('admin-lines');
+});
+
+test('users have roles, and who is none of them changes nothing', async () => {
+  const { page } = admin;
+  await opens('Users and roles');
+  await item('dee').click();
+  await page.getByRole('combobox', { name: 'Role' }).selectOption({ label: 'Supervisor' });
+  await page.getByRole('button', { name: 'Save' }).click();
+  await said('dee is saved.');
+  await admin.looks('admin-users');
+  const dee = await stage.signsIn('dee', { shift: false });
+  await dee.page.getByRole('button', { name: 'Not yet, only look around' }).click();
+  await dee.page.getByRole('button', { name: 'Audit' }).waitFor();
+  assert.equal(await dee.page.getByRole('button', { name: 'Admin', exact: true }).count(), 0);
+  const status = await dee.page.evaluate(async () => (await fetch('/tandem/v1/Users')).status);
+  assert.equal(status, 403);
+  await page.getByRole('button', { name: 'Audit' }).click();
+  for (const act of ['Made an agent', 'Changed how many tasks an agent takes', 'Made a queue', 'Changed a workflow', 'Made a number', 'Changed a user']) {
+    await page.getByRole('cell', { name: act }).first().waitFor();
+  }
+  await admin.looks('admin-audit');
+});
+
+test('everything is reached by keyboard', async () => {
+  const { page } = admin;
+  await page.getByRole('button', { name: 'Admin', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Agents and skills' }).waitFor();
+  const parts = page.getByRole('navigation', { name: 'Administration' });
+  await parts.getByRole('button', { name: 'Agents and skills' }).focus();
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Queues');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Queues', level: 2 }).waitFor();
+});
+
+test('nothing went wrong in the page on the way', () => {
+  assert.deepEqual(admin.errors.filter((text) => !/\b400\b.*\/TaskQueues\)$/.test(text)), []);
+});
