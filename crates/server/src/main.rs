@@ -19,6 +19,10 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// Answers and messages are built of many small pieces that one thread makes and another drops.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An open-source contact centre that speaks the APIs you know.
 #[derive(Parser)]
 #[command(name = "tandem", version, propagate_version = true)]

@@ -26,6 +26,9 @@ pub(super) enum Outgoing {
     Close(u16),
 }
 
+/// What is read at once: each connection has a buffer of so much, and clears it for every read.
+const READ_BYTES: usize = 8 * 1024;
+
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 pub(super) fn routes(browsers: Browsers) -> Router {
@@ -33,7 +36,10 @@ pub(super) fn routes(browsers: Browsers) -> Router {
 }
 
 async fn upgrade(State(browsers): State<Browsers>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.max_message_size(FRAME_BYTES_MAX).on_upgrade(move |socket| talk(browsers, socket))
+    upgrade
+        .max_message_size(FRAME_BYTES_MAX)
+        .read_buffer_size(READ_BYTES)
+        .on_upgrade(move |socket| talk(browsers, socket))
 }
 
 async fn talk(browsers: Browsers, mut socket: WebSocket) {

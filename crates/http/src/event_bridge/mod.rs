@@ -99,5 +99,6 @@ async fn listen(
     Ok(upgrade
         .max_message_size(socket::INCOMING_BYTES_MAX)
         .max_frame_size(socket::INCOMING_BYTES_MAX)
+        .read_buffer_size(socket::INCOMING_BYTES_MAX)
         .on_upgrade(move |socket| socket::run(app, caller, wishes, socket, stop)))
 }

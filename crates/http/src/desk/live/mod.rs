@@ -38,5 +38,6 @@ pub(super) async fn listen(State(app): State<App>, request: Request) -> Result<R
     Ok(upgrade
         .max_message_size(socket::INCOMING_BYTES_MAX)
         .max_frame_size(socket::INCOMING_BYTES_MAX)
+        .read_buffer_size(socket::INCOMING_BYTES_MAX)
         .on_upgrade(move |socket| socket::run(app, workspace, signed_in, since, socket, stop)))
 }
