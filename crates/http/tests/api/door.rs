@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::Request;
 use base64::Engine;
 use http_api::{ReadyState, all_routes};
+use serde_json::json;
 use std::time::Duration;
 
 /// A path with every parameter filled with a SID (or name) that is right in form and that nobody has.
@@ -33,9 +34,21 @@ async fn every_route_wants_credentials() {
             let uri = filled(&path, ACCOUNT);
             let request = Request::builder().method(method.to_uppercase().as_str()).uri(&uri);
             let got = house.raw(request.body(Body::empty()).unwrap()).await;
-            if (*method, &*uri) == ("get", "/tandem/v1/Session") {
+            let open = match (*method, &*uri) {
                 // Says who is signed in: nobody.
-                assert_eq!((got.status, got.text.as_str()), (200, "null"));
+                ("get", "/tandem/v1/Session") => Some((200, json!(null))),
+                ("get", "/tandem/v1/Session/Methods") => {
+                    Some((200, json!({ "password": true, "single_sign_on": null })))
+                }
+                // There is no provider to be sent to.
+                ("get", "/tandem/v1/Session/SingleSignOn" | "/tandem/v1/Session/SingleSignOn/Callback") => {
+                    got.refused(404, 20404);
+                    continue;
+                }
+                _ => None,
+            };
+            if let Some(open) = open {
+                assert_eq!((got.status, got.json()), open);
                 continue;
             }
             let message = got.refused(401, 20003);
