@@ -84,6 +84,7 @@ web_units() {
 # Real Tandem, real phones, real Chromium.
 web_desk() {
   command -v "${CHROMIUM:-chromium}" >/dev/null || { echo "chromium is missing: scripts/setup.sh installs it"; return 1; }
+  command -v turnserver >/dev/null || { echo "coturn is missing: scripts/setup.sh installs it"; return 1; }
   npm --prefix apps/web run e2e
 }
 

@@ -112,9 +112,9 @@ export class Stage {
 
   /**
    * A user's own browser, signed in and at work. With `tone`, the browser is their phone, and this is their voice; else it is the
-   * SIP phone on their table. `shift`: false stops before its start.
+   * SIP phone on their table. `shift`: false stops before its start. `relayed`: the browser reaches TURN servers only.
    */
-  async signsIn(login, { shift = true, tone: hz } = {}) {
+  async signsIn(login, { shift = true, tone: hz, relayed = false } = {}) {
     let { browser } = this;
     if (hz) {
       const file = path.join(this.folder, `${hz}.wav`);
@@ -126,6 +126,7 @@ export class Stage {
     await context.addInitScript(() => {
       if (!localStorage.getItem('tandem.devices')) localStorage.setItem('tandem.devices', JSON.stringify({ raw: true }));
     });
+    if (relayed) await context.addInitScript(onlyRelayed);
     const page = await context.newPage();
     page.setDefaultTimeout(WITHIN);
     const user = new User(this, page);
@@ -145,6 +146,22 @@ export class Stage {
     if (shift && hz) await user.phoneIsUp();
     return user;
   }
+}
+
+/** Runs in the page: every connection goes over a relay, and is kept in `peers`. */
+function onlyRelayed() {
+  const Real = window.RTCPeerConnection;
+  window.peers = [];
+  window.RTCPeerConnection = class extends Real {
+    constructor(configuration) {
+      super({ ...configuration, iceTransportPolicy: 'relay' });
+      window.peers.push(this);
+    }
+
+    setConfiguration(configuration) {
+      super.setConfiguration({ ...configuration, iceTransportPolicy: 'relay' });
+    }
+  };
 }
 
 export class User {

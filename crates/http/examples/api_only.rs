@@ -98,6 +98,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         metrics: Metrics::default(),
         recordings: std::sync::Arc::new(NoRecordings),
         oidc: None,
+        ice: http_api::IceSettings::default(),
         lines: std::sync::Arc::new(NoLines),
         sids: Sids::new(entropy),
     };

@@ -31,7 +31,7 @@ pub use metrics::{Metrics, count_decisions};
 pub use retention::{Retention, retain, retain_once};
 pub use routes::{Route, all_routes};
 pub use sweep::sweep;
-pub use token::{VoiceGrant, voice_grant};
+pub use token::{IceSettings, VoiceGrant, ice_json, voice_grant};
 
 use axum::serve::ListenerExt;
 use base::{Clock, Entropy, PhoneNumber, RecordingSid};
@@ -75,6 +75,8 @@ pub struct Api {
     pub recordings: Arc<dyn RecordingMedia>,
     /// Signing in by another's word; `None`: by passwords only.
     pub oidc: Option<Arc<Oidc>>,
+    /// STUN and TURN servers that browsers are told of.
+    pub ice: IceSettings,
     /// How trunks and registered phones are.
     pub lines: Arc<dyn Lines>,
     /// Where new SIDs come from.

@@ -4,7 +4,7 @@ use crate::sign_on::{self, OidcFile, OidcFlags};
 use crate::telephony::{CodecName, Encryption, Sips, Telephony, Trunk};
 use base::{AccountSid, PhoneNumber, Secret};
 use clap::Args;
-use http_api::OidcSettings;
+use http_api::{IceSettings, OidcSettings};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -23,6 +23,12 @@ const STORE_FILE: &str = "tandem.sqlite";
 const EVENT_RETENTION_DAYS: u32 = 30;
 /// How long an operator can look at finished deliveries.
 const DELIVERY_RETENTION_DAYS: u32 = 7;
+/// What STUN and TURN servers' URLs begin with (RFC 7064, RFC 7065).
+const ICE_SCHEMES: &[&str] = &["stun:", "stuns:", "turn:", "turns:"];
+/// How long credentials for TURN are good: a browser is told new ones every hour.
+const TURN_LIFE_S: u32 = 2 * 3_600;
+/// A call that begins with the oldest must still be able to.
+const TURN_LIFE_S_MIN: u32 = 3_600;
 /// Read when present and no `--config` is given.
 const CONFIG_FILE: &str = "tandem.toml";
 
@@ -78,6 +84,21 @@ pub struct ServeFlags {
     /// Settings file.
     #[arg(long, env = "TANDEM_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// STUN and TURN servers that browsers are told of: `stun:host:3478,turn:host:3478?transport=udp`.
+    #[arg(long, env = "TANDEM_ICE_SERVERS", value_name = "URL,…", value_delimiter = ',')]
+    pub ice_servers: Vec<String>,
+    /// What credentials for TURN are made with: coturn's `static-auth-secret`.
+    #[arg(long, env = "TANDEM_TURN_SECRET", value_name = "SECRET", hide_env_values = true, value_parser = secret)]
+    pub turn_secret: Option<Secret<String>>,
+    /// How long those are good, in seconds.
+    #[arg(long, env = "TANDEM_TURN_LIFE_S", value_name = "SECONDS")]
+    pub turn_life_s: Option<u32>,
+    /// A TURN user that never changes, where there is no secret.
+    #[arg(long, env = "TANDEM_TURN_USERNAME", value_name = "NAME")]
+    pub turn_username: Option<String>,
+    /// That user's credential.
+    #[arg(long, env = "TANDEM_TURN_CREDENTIAL", value_name = "SECRET", hide_env_values = true, value_parser = secret)]
+    pub turn_credential: Option<Secret<String>>,
     /// Single sign-on.
     #[command(flatten)]
     pub oidc: OidcFlags,
@@ -125,6 +146,13 @@ struct File {
     private_webhooks: Option<bool>,
     /// Numbers that our trunk brings: those that may be created over the API, outside `--dev`.
     numbers: Option<Vec<PhoneNumber>>,
+    /// STUN and TURN servers that browsers are told of.
+    #[serde(default)]
+    ice_servers: Vec<String>,
+    turn_secret: Option<String>,
+    turn_life_s: Option<u32>,
+    turn_username: Option<String>,
+    turn_credential: Option<String>,
     /// Single sign-on.
     #[serde(default)]
     oidc: OidcFile,
@@ -177,6 +205,8 @@ pub struct Config {
     pub private_webhooks: bool,
     /// Numbers that may be created outside `--dev`.
     pub numbers: Vec<PhoneNumber>,
+    /// STUN and TURN servers that browsers are told of.
+    pub ice: IceSettings,
     /// Single sign-on; `None`: by passwords only.
     pub oidc: Option<OidcSettings>,
 }
@@ -342,6 +372,9 @@ pub enum ConfigError {
     /// `--trunk` is not a SIP URI.
     #[error("the trunk '{0}' is not of the form sip:host:port")]
     Trunk(String),
+    /// STUN and TURN servers.
+    #[error("servers for browsers behind NAT: {0}")]
+    Ice(String),
     /// Single sign-on.
     #[error("single sign-on: {0}")]
     SignOn(String),
@@ -377,6 +410,13 @@ impl Config {
         )?;
         let trunk =
             flags.trunk.or(file.trunk).filter(|t| !t.is_empty()).map(|t| trunk_address(&t)).transpose()?;
+        let ice = ice(
+            if flags.ice_servers.is_empty() { file.ice_servers } else { flags.ice_servers },
+            flags.turn_secret.or(file.turn_secret.map(Secret::new)),
+            flags.turn_life_s.or(file.turn_life_s),
+            flags.turn_username.or(file.turn_username),
+            flags.turn_credential.or(file.turn_credential.map(Secret::new)),
+        )?;
         let mut sip_domains = file.sip_domains.unwrap_or_default();
         sip_domains.extend([sip.ip().to_string(), sip.to_string(), "tandem.localhost".to_owned()]);
         Ok(Self {
@@ -408,9 +448,43 @@ impl Config {
             transcription_command: file.transcription_command.filter(|words| !words.is_empty()),
             private_webhooks: file.private_webhooks.unwrap_or(dev),
             numbers: file.numbers.unwrap_or_default(),
+            ice,
             oidc: sign_on::settle(flags.oidc, file.oidc).map_err(ConfigError::SignOn)?,
         })
     }
+}
+
+/// STUN and TURN servers, if they fit together: TURN needs a secret, or a user with a credential.
+fn ice(
+    urls: Vec<String>,
+    secret: Option<Secret<String>>,
+    life_s: Option<u32>,
+    username: Option<String>,
+    credential: Option<Secret<String>>,
+) -> Result<IceSettings, ConfigError> {
+    let urls: Vec<String> =
+        urls.iter().map(|url| url.trim().to_owned()).filter(|url| !url.is_empty()).collect();
+    let wrong = |why: String| Err(ConfigError::Ice(why));
+    if let Some(url) = urls.iter().find(|url| !ICE_SCHEMES.iter().any(|scheme| url.starts_with(scheme))) {
+        return wrong(format!("{url:?} is neither a stun nor a turn URL"));
+    }
+    let secret = secret.filter(|secret| !secret.expose().is_empty());
+    let fixed = match (username.filter(|name| !name.is_empty()), credential) {
+        (Some(name), Some(credential)) => Some((name, credential)),
+        (None, None) => None,
+        _ => return wrong("a TURN user has a name and a credential".to_owned()),
+    };
+    let relays = urls.iter().any(|url| url.starts_with("turn"));
+    if relays && secret.is_none() && fixed.is_none() {
+        return wrong(
+            "a TURN server needs --turn-secret, or --turn-username and --turn-credential".to_owned(),
+        );
+    }
+    let life_s = life_s.unwrap_or(TURN_LIFE_S);
+    if life_s < TURN_LIFE_S_MIN {
+        return wrong(format!("credentials for TURN must be good for at least {TURN_LIFE_S_MIN} s"));
+    }
+    Ok(IceSettings { urls, secret, life: Duration::from_secs(life_s.into()), fixed })
 }
 
 fn read_file(named: Option<&Path>) -> Result<File, ConfigError> {

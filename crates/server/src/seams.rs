@@ -46,7 +46,9 @@ impl Doorkeeper for Tokens {
                     _ => 31201,
                 })
             })?;
+            let servers = self.0.ice.servers(&grant.identity, self.0.clock.now().wall);
             Ok(VoiceAccess {
+                ice_servers: http_api::ice_json(&servers),
                 account: grant.account,
                 identity: grant.identity,
                 incoming: grant.incoming,

@@ -292,6 +292,7 @@ async fn start(config: Config) -> Result<Running, ServeError> {
             .map(|settings| Oidc::new(settings).map(Arc::new))
             .transpose()
             .map_err(ServeError::SignOn)?,
+        ice: config.ice.clone(),
         lines: Arc::new(OurLines(sip.clone())),
         sids: Sids::new(entropy.fork()),
     };

@@ -352,6 +352,18 @@ told! {
         pub identity: String,
         /// When another is needed.
         pub expires: String,
+        /// STUN and TURN servers for its connection; their credentials end with the token or later.
+        pub ice_servers: Vec<IceServer>,
+    }
+
+    /// A STUN or TURN server, as a browser's `RTCPeerConnection` takes it.
+    struct IceServer {
+        /// `turn:turn.example:3478`
+        pub urls: Vec<String>,
+        /// For TURN.
+        pub username: Option<String>,
+        /// For TURN.
+        pub credential: Option<String>,
     }
 
     /// An offer that came to nothing: one entry of `…/Workers/{wk}/Missed`.
@@ -412,6 +424,7 @@ mod tests {
             DeskQueue::decl(),
             SessionView::decl(),
             VoiceToken::decl(),
+            IceServer::decl(),
             MissedCall::decl(),
         ];
         let head = "// Made from crates/wire/src/desk.rs by its test. Do not edit: run the test with TANDEM_GOLDEN=write.\n";

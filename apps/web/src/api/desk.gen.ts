@@ -448,7 +448,25 @@ identity: string,
 /**
  * When another is needed.
  */
-expires: string, };
+expires: string, 
+/**
+ * STUN and TURN servers for its connection; their credentials end with the token or later.
+ */
+ice_servers: Array<IceServer>, };
+
+export type IceServer = { 
+/**
+ * `turn:turn.example:3478`
+ */
+urls: Array<string>, 
+/**
+ * For TURN.
+ */
+username: string | null, 
+/**
+ * For TURN.
+ */
+credential: string | null, };
 
 export type MissedCall = { 
 /**

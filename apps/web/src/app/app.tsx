@@ -38,7 +38,7 @@ function Signed({ session, ended, leave }: { session: SessionView; ended: () => 
     () => new Station(`${location.origin.replace(/^http/, 'ws')}/signal`, {
       token: voiceToken,
       socket: (url) => new WebSocket(url),
-      peer: () => new RTCPeerConnection(),
+      peer: (configuration) => new RTCPeerConnection(configuration),
       play,
     }),
     [],

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { lineQuality } from './quality';
-import { Station } from './station';
+import { iceServers, Station } from './station';
 
 class Socket {
   static all: Socket[] = [];
@@ -197,4 +197,12 @@ test('a line is poor after five bad seconds, and not before', () => {
   for (let n = 1; n < 5; n += 1) expect(second(n, n * 10)).toEqual({ is: 'good' });
   expect(second(5, 50)).toEqual({ is: 'poor', cause: 'loss' });
   expect(second(6, 50)).toEqual({ is: 'good' });
+});
+
+test('servers for addresses go to the browser without members that are not there', () => {
+  const told = [
+    { urls: ['stun:t:3478'], username: null, credential: null },
+    { urls: ['turn:t:3478'], username: '7:ana', credential: 'c' },
+  ];
+  expect(iceServers(told)).toEqual([{ urls: ['stun:t:3478'] }, { urls: ['turn:t:3478'], username: '7:ana', credential: 'c' }]);
 });

@@ -1,3 +1,4 @@
+import type { IceServer } from '../api/desk.gen';
 import { frame, type Frame, type StationCall } from './frames';
 
 /** How the station is connected. `off`: the shift has not begun, or is over. `taken`: another page is the station now. */
@@ -29,12 +30,16 @@ const GAP_MS = 70;
 /** What a station needs of the world. */
 export type World = {
   /** A token, and when it ends. */
-  token: () => Promise<{ token: string; expires: string }>;
+  token: () => Promise<{ token: string; expires: string; ice_servers?: IceServer[] }>;
   socket: (url: string) => WebSocket;
-  peer: () => RTCPeerConnection;
+  peer: (configuration: RTCConfiguration) => RTCPeerConnection;
   /** Plays what is heard. */
   play: (stream: MediaStream) => void;
 };
+
+/** As the browser takes them: what is not there must not be null. */
+export const iceServers = (told: readonly IceServer[]): RTCIceServer[] =>
+  told.map(({ urls, username, credential }) => (username !== null && credential !== null ? { urls, username, credential } : { urls }));
 
 type Waiting = { callsid: string; done: (answered: boolean) => void };
 
@@ -48,6 +53,7 @@ export class Station {
   private socket: WebSocket | null = null;
   private peer: RTCPeerConnection | null = null;
   private microphone: MediaStreamTrack | null = null;
+  private ice: RTCIceServer[] = [];
   private attempts = 0;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private renewal: ReturnType<typeof setTimeout> | undefined;
@@ -179,7 +185,7 @@ export class Station {
   /** Tells who we are, and does so again before the token ends. */
   private async listen(socket: WebSocket): Promise<boolean> {
     clearTimeout(this.renewal);
-    let given: { token: string; expires: string };
+    let given: Awaited<ReturnType<World['token']>>;
     try {
       given = await this.world.token();
     } catch {
@@ -187,6 +193,9 @@ export class Station {
       return false;
     }
     if (this.socket !== socket) return false;
+    this.ice = iceServers(given.ice_servers ?? []);
+    // What comes with a new token is for the next time that addresses are looked for.
+    this.peer?.setConfiguration?.({ iceServers: this.ice });
     this.send('listen', { token: given.token, reconnectTimeout: 0 });
     const rest = Date.parse(given.expires) - Date.now() - RENEW_MS;
     this.renewal = setTimeout(() => void this.listen(socket), Math.max(rest, RENEW_MS / 2));
@@ -195,7 +204,7 @@ export class Station {
 
   private build() {
     this.peer?.close();
-    const peer = this.world.peer();
+    const peer = this.world.peer({ iceServers: this.ice });
     this.peer = peer;
     if (this.microphone) peer.addTransceiver(this.microphone, { direction: 'sendrecv' });
     peer.ontrack = ({ track }) => this.world.play(new MediaStream([track]));

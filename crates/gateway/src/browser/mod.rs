@@ -42,6 +42,8 @@ pub struct VoiceAccess {
     pub outgoing: Option<(ApplicationSid, Vec<(String, String)>)>,
     /// When the token ends.
     pub expires: Timestamp,
+    /// STUN and TURN servers for its connection, as the browser takes them.
+    pub ice_servers: serde_json::Value,
 }
 
 /// Reads access tokens.

@@ -149,8 +149,11 @@ impl Switch {
                 line.registered &= line.access.as_ref().is_some_and(|old| old.identity == access.identity);
                 let ttl = access.expires.since(wall).as_secs();
                 let token = json!({"identity": access.identity, "ttl": ttl});
+                let ice = access.ice_servers.clone();
                 line.access = Some(access);
-                let payload = json!({"region": REGION, "edge": EDGE, "home": HOME, "token": token});
+                // The SDK takes servers from its application only; other clients find ours here.
+                let payload =
+                    json!({"region": REGION, "edge": EDGE, "home": HOME, "token": token, "ice_servers": ice});
                 self.say(id, "connected", payload);
             }
             Err(error) => {

@@ -211,7 +211,8 @@ pub(super) async fn voice_token(State(app): State<App>, headers: HeaderMap) -> R
     let account = app.store.account(user.account).await?.ok_or_else(|| ApiError::of(20003))?;
     let expires = session.expires.min(app.now() + VOICE_TOKEN);
     let token = crate::token::station_token(account.sid, &account.auth_token, &identity, expires);
-    let shown = VoiceToken { token, identity, expires: wire::desk::at(expires) };
+    let ice_servers = app.ice.servers(&identity, app.now());
+    let shown = VoiceToken { token, identity, expires: wire::desk::at(expires), ice_servers };
     let mut response = ok(json!(shown)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

@@ -1,6 +1,7 @@
 //! Tokens that browsers carry: access tokens, signed with an API key's secret, and the older capability tokens, signed
 //! with the account's auth token.
 
+mod ice;
 mod jwt;
 mod policy;
 mod voice;
@@ -8,6 +9,7 @@ mod voice;
 pub(crate) use jwt::Jwt;
 pub(crate) use policy::{Method, Policy, path_of};
 
+pub use ice::{IceSettings, ice_json};
 pub(crate) use voice::station_token;
 pub use voice::{VoiceGrant, voice_grant};
 

@@ -144,6 +144,7 @@ impl House {
             metrics: Metrics::default(),
             recordings: Arc::new(NoRecordings),
             oidc: None,
+            ice: http_api::IceSettings::default(),
             lines: Arc::new(NoLines),
             sids: Sids::new(entropy.fork()),
         };
