@@ -153,12 +153,24 @@ sids! {
     TwimlBinSid = "EH";
     /// A recording.
     RecordingSid = "RE";
+    /// What is said in a recording, written down.
+    TranscriptionSid = "TR";
+    /// A media stream of a call to an application.
+    StreamSid = "MZ";
     /// A message that a caller left.
     VoicemailSid = "VM";
     /// An application error or warning.
     NotificationSid = "NO";
     /// A SIP account: a user name and password with which a phone registers.
     SipCredentialSid = "CR";
+    /// A SIP domain.
+    SipDomainSid = "SD";
+    /// A list of SIP user names and passwords.
+    CredentialListSid = "CL";
+    /// A list of networks.
+    IpAccessControlListSid = "AL";
+    /// A network in such a list.
+    IpAddressSid = "IP";
     /// Somebody who signs in to the desk.
     UserSid = "US";
     /// An entry of the audit list.

@@ -7,7 +7,7 @@ extern crate tandem_http as http_api;
 
 use base::*;
 use engine::call::SwitchboardSettings;
-use http_api::{Api, Metrics, NoLines, NoRecordings, Readiness, ReadyState, Sids};
+use http_api::{Api, Metrics, NoLines, NoRecordings, Readiness, ReadyState, Sids, Validations};
 use owner::{Voice, VoiceOutputs, VoiceSettings, Workspaces, WorkspacesSettings};
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
@@ -77,7 +77,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             workspaces: workspaces.clone(),
             switchboard: SwitchboardSettings::new(account, &public_url),
         },
-        VoiceOutputs { sip: ignored(), media: ignored(), fetch: ignored(), transcribe: ignored() },
+        VoiceOutputs {
+            sip: ignored(),
+            media: ignored(),
+            fetch: ignored(),
+            streams: ignored(),
+            listen: ignored(),
+            transcribe: ignored(),
+        },
     )
     .await?;
     let readiness = Readiness::default();
@@ -94,6 +101,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         number_pool: Vec::new(),
         sip_realm: "tandem".to_owned(),
         phones: owner::Phones::default(),
+        sip_directory: owner::SipDirectory::default(),
+        validations: Validations::default(),
         readiness,
         metrics: Metrics::default(),
         recordings: std::sync::Arc::new(NoRecordings),

@@ -23,6 +23,7 @@ mod store_page;
 mod sweep;
 mod token;
 mod twilio;
+mod validations;
 mod web;
 
 pub use desk::{Lines, NoLines, Oidc, OidcSettings, PhoneLine, TrunkLine, TrunkRegistered};
@@ -32,6 +33,7 @@ pub use retention::{Retention, retain, retain_once};
 pub use routes::{Route, all_routes};
 pub use sweep::sweep;
 pub use token::{IceSettings, VoiceGrant, ice_json, voice_grant};
+pub use validations::{Entered, VALIDATION_DOCUMENTS, Validation, Validations};
 
 use axum::serve::ListenerExt;
 use base::{Clock, Entropy, PhoneNumber, RecordingSid};
@@ -67,6 +69,10 @@ pub struct Api {
     pub sip_realm: String,
     /// What phones prove to know; told of every change of a SIP account.
     pub phones: owner::Phones,
+    /// Who may call and register at SIP domains; told of every change of them.
+    pub sip_directory: owner::SipDirectory,
+    /// Caller IDs that somebody is proving to be theirs.
+    pub validations: Validations,
     /// Serving, or not yet, or no more.
     pub readiness: Readiness,
     /// What is counted.

@@ -61,6 +61,8 @@ pub struct RecordPlan {
     pub trim: bool,
     /// The leg's silence for this long is reported once, as [`Event::RecordingQuiet`].
     pub quiet: Option<Duration>,
+    /// Every 20 ms are handed over at once, not gathered for the disk: somebody listens.
+    pub live: bool,
 }
 
 /// What a paused recording gets meanwhile.

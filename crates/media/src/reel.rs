@@ -31,6 +31,8 @@ pub trait Tape {
 pub struct Reel {
     recording: RecordingId,
     channels: usize,
+    /// Frames that are handed over at a time.
+    frames: usize,
     pause: Option<Pause>,
     samples: Vec<i16>,
     missed: u32,
@@ -40,7 +42,13 @@ impl Reel {
     /// A recording of so many channels, one or two.
     pub fn new(recording: RecordingId, channels: u16) -> Self {
         let channels = usize::from(channels.clamp(1, 2));
-        Self { recording, channels, pause: None, samples: Vec::new(), missed: 0 }
+        Self { recording, channels, frames: FRAMES_PER_BATCH, pause: None, samples: Vec::new(), missed: 0 }
+    }
+
+    /// The same, handing over every 20 ms.
+    fn live(mut self) -> Self {
+        self.frames = 1;
+        self
     }
 
     /// Which recording.
@@ -62,7 +70,7 @@ impl Reel {
             None => (first, second),
         };
         if self.samples.is_empty() {
-            self.samples.reserve_exact(FRAME * self.channels * FRAMES_PER_BATCH);
+            self.samples.reserve_exact(FRAME * self.channels * self.frames);
         }
         let second = second.unwrap_or(&SILENCE);
         if self.channels == 2 {
@@ -70,7 +78,7 @@ impl Reel {
         } else {
             self.samples.extend(first.iter().zip(second).map(|(a, b)| a.saturating_add(*b)));
         }
-        if self.samples.len() >= FRAME * self.channels * FRAMES_PER_BATCH {
+        if self.samples.len() >= FRAME * self.channels * self.frames {
             self.flush(tape);
         }
     }
@@ -106,8 +114,9 @@ impl Tap {
     /// A recording as `plan` says.
     pub fn new(recording: RecordingId, plan: &RecordPlan) -> Self {
         let frames = |time: Duration| u32::try_from(time.as_millis() / 20).unwrap_or(u32::MAX);
+        let reel = Reel::new(recording, plan.sides.channels());
         Self {
-            reel: Reel::new(recording, plan.sides.channels()),
+            reel: if plan.live { reel.live() } else { reel },
             sides: plan.sides,
             said: JitterBuffer::default(),
             heard: JitterBuffer::default(),
@@ -250,6 +259,7 @@ mod tests {
             sides: Sides::Said,
             trim: false,
             quiet: Some(Duration::from_millis(400)),
+            live: false,
         };
         let (mut tap, mut tape) = (Tap::new(RecordingId(1), &plan), Shelf::default());
         let tone = render(&[Tone { hertz: [440.0, 0.0], ms: 1_000 }], -12.0);

@@ -15,6 +15,7 @@ mod errands;
 mod error;
 mod owner;
 mod phones;
+mod sip_directory;
 mod timers;
 mod voice;
 mod workspaces;
@@ -22,6 +23,7 @@ mod workspaces;
 pub use assignment::AssignmentFailure;
 pub use error::AskError;
 pub use phones::Phones;
+pub use sip_directory::{SipDirectory, SipDomainRules, sip_domain_settings};
 pub use voice::{
     DocumentOrder, FetchOrder, Voice, VoiceOutputs, VoiceSettings, agent_settings, application_settings,
     number_settings,

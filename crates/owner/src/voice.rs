@@ -1,4 +1,5 @@
 use crate::errands::{Errand, Errands, refused};
+use crate::sip_directory::sip_domain_settings;
 use crate::{AskError, Workspaces, timers};
 use base::*;
 use engine::call::port::*;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use store::model::{
     Application, DeliveryKind, IncomingNumber, NewDelivery, Notification, Row, SipAccount, VoiceQueue,
 };
+use store::resource::Resource;
 use store::{AppendError, Commit, Page, Rows, Seq, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -62,6 +64,10 @@ pub struct VoiceOutputs {
     pub media: mpsc::Sender<media::control::Command>,
     /// To whoever fetches TwiML.
     pub fetch: mpsc::Sender<DocumentOrder>,
+    /// To whoever listens to callers; answered with [`Input::Heard`].
+    pub listen: mpsc::Sender<ListenOrder>,
+    /// To whoever carries audio to applications; answered with [`Input::Stream`].
+    pub streams: mpsc::Sender<StreamOrder>,
     /// To whoever writes down what recordings say; answered with [`Input::Transcribed`].
     pub transcribe: mpsc::Sender<RecordingSid>,
 }
@@ -286,6 +292,12 @@ async fn configuration(store: &Store, account: AccountSid) -> Result<Vec<Input>,
             break;
         }
     }
+    let domains =
+        store.resources_of_account(account).await?.into_iter().filter_map(|resource| match resource {
+            Resource::Domain(domain) => Some(Input::SipDomain(sip_domain_settings(&domain))),
+            _ => None,
+        });
+    inputs.extend(domains);
     inputs.extend(store.mailboxes(account).await?.into_iter().map(Input::Mailbox));
     Ok(inputs)
 }
@@ -442,6 +454,9 @@ impl Desk {
                 Row::TaskParticipant { account, participant }
             }
             Effect::Record(Record::Voicemail(record)) => Row::Voicemail { account, record },
+            Effect::Record(Record::Transcription(record)) => {
+                Row::Resource(Box::new(Resource::Transcription(*record)))
+            }
             Effect::Record(Record::VoicemailTranscript(record)) => Row::VoicemailTranscript(record),
             Effect::Record(Record::Timeline(entry)) => {
                 Row::Timeline { sid: EventSid::generate(&mut self.entropy), entry }
@@ -551,6 +566,8 @@ impl Desk {
                 let order = FetchOrder { account, fetch, call, webhook, fallback, parameters };
                 self.outputs.fetch.send(DocumentOrder::Fetch(Box::new(order))).await.is_ok()
             }
+            Effect::Listen(order) => self.outputs.listen.send(order).await.is_ok(),
+            Effect::Stream(order) => self.outputs.streams.send(order).await.is_ok(),
             Effect::Transcribe { recording } => self.outputs.transcribe.send(recording).await.is_ok(),
             Effect::Routing { request, target, command } => {
                 self.route(request, target, *command);

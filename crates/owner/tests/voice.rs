@@ -41,8 +41,12 @@ async fn start(house: &House, store: &Store) -> (Voice, Ends) {
         workspaces: house.workspaces(store).await,
         switchboard: SwitchboardSettings::new(account(), "http://127.0.0.1:8080"),
     };
+    let (listen, _) = mpsc::channel(100);
+    let (streams, _) = mpsc::channel(100);
     let (transcribe, _) = mpsc::channel(100);
-    let voice = Voice::start(settings, VoiceOutputs { sip, media, fetch, transcribe }).await.unwrap();
+    let voice = Voice::start(settings, VoiceOutputs { sip, media, fetch, listen, streams, transcribe })
+        .await
+        .unwrap();
     (voice, Ends { sip: sip_end, media: media_end, fetch: fetch_end })
 }
 

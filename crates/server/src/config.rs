@@ -142,6 +142,9 @@ struct File {
     allowed_prefixes: Option<Vec<String>>,
     /// A program that prints what a WAV file says, with its arguments: `{file}` is the file.
     transcription_command: Option<Vec<String>>,
+    /// A program that prints what a caller said, as text or as JSON with `text` and `confidence`: `{file}` is the WAV file,
+    /// `{language}`, `{hints}` and `{model}` are those of the `<Gather>`.
+    recognition_command: Option<Vec<String>>,
     /// Webhooks may point to private networks.
     private_webhooks: Option<bool>,
     /// Numbers that our trunk brings: those that may be created over the API, outside `--dev`.
@@ -201,6 +204,8 @@ pub struct Config {
     pub allowed_prefixes: Vec<String>,
     /// A program that prints what a WAV file says; `None`: recordings are not transcribed.
     pub transcription_command: Option<Vec<String>>,
+    /// A program that prints what a caller said; `None`: speech is no input.
+    pub recognition_command: Option<Vec<String>>,
     /// Webhooks may point to private networks.
     pub private_webhooks: bool,
     /// Numbers that may be created outside `--dev`.
@@ -446,6 +451,7 @@ impl Config {
             sip_domains,
             allowed_prefixes: file.allowed_prefixes.unwrap_or_default(),
             transcription_command: file.transcription_command.filter(|words| !words.is_empty()),
+            recognition_command: file.recognition_command.filter(|words| !words.is_empty()),
             private_webhooks: file.private_webhooks.unwrap_or(dev),
             numbers: file.numbers.unwrap_or_default(),
             ice,

@@ -1,31 +1,48 @@
 //! Small adapters where one part asks for something that another part has.
 
-use base::{AccountSid, Clock, Entropy, NotificationSid, RecordingSid, TwimlBinSid};
+use base::{
+    AccountSid, Clock, DeliverySid, Entropy, NotificationSid, PhoneNumberSid, RecordingSid, TwimlBinSid,
+};
 use engine::call::port::Document;
 use gateway::browser::{Doorkeeper, SignalError, VoiceAccess};
 use gateway::recordings::Shelf;
-use gateway::sip::{PhoneDirectory, SipGateway, TrunkRegistration};
+use gateway::sip::{DomainRules, PhoneDirectory, SipGateway, TrunkRegistration};
 use http_api::{
-    Api, Lines, MediaForm, Metrics, Pending, PhoneLine, RecordingMedia, TrunkLine, TrunkRegistered,
+    Api, Entered, Lines, MediaForm, Metrics, Pending, PhoneLine, RecordingMedia, TrunkLine, TrunkRegistered,
+    VALIDATION_DOCUMENTS, Validation, Validations,
 };
-use owner::{AssignmentFailure, Phones, Workspaces};
+use owner::{AssignmentFailure, Phones, SipDirectory, SipDomainRules, Workspaces};
 use sip::digest::PhoneSecret;
 use sip::registrar::Transport;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use store::Store;
-use store::model::{DeliveryOutcome, Notification};
+use store::model::{DeliveryKind, DeliveryOutcome, NewDelivery, Notification};
+use store::resource::Resource;
+use store::{Store, StoreError};
 use tokio::sync::mpsc;
 use tracing::error;
 use webhook::deliveries::{AssignmentAnswer, AssignmentOutcome, Listener, Notice};
 use webhook::{Boxed, FailureHook, LOCAL_DOCUMENTS_PATH, LocalDocuments};
 
-/// Phones that may register: the store's SIP accounts.
-pub struct KnownPhones(pub Phones);
+/// Phones that may register: the store's SIP accounts, and the users of its SIP domains.
+pub struct KnownPhones(pub Phones, pub SipDirectory);
 
 impl PhoneDirectory for KnownPhones {
     fn secret(&self, user: &str, realm: &str) -> Option<PhoneSecret> {
         self.0.secret(user, realm)
+    }
+
+    fn domain(&self, name: &str) -> Option<DomainRules> {
+        let SipDomainRules { sid, registers, secure, by_password, networks } = self.1.rules(name)?;
+        Some(DomainRules { sid, registers, secure, by_password, networks })
+    }
+
+    fn domain_secret(&self, domain: &str, user: &str, realm: &str, registers: bool) -> Option<PhoneSecret> {
+        self.1.secret(domain, user, realm, registers)
+    }
+
+    fn serves(&self, domain: &str) -> bool {
+        self.1.rules(domain).is_some()
     }
 }
 
@@ -63,12 +80,81 @@ impl Doorkeeper for Tokens {
 pub struct Bins {
     store: Store,
     account: AccountSid,
+    validations: Validations,
+    clock: Clock,
+    entropy: Mutex<Entropy>,
 }
 
 impl Bins {
-    /// The bins of this account.
-    pub fn new(store: Store, account: AccountSid) -> Self {
-        Self { store, account }
+    /// The bins of this account, and the documents of its validation calls.
+    pub fn new(
+        store: Store,
+        account: AccountSid,
+        validations: Validations,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
+        Self { store, account, validations, clock, entropy: Mutex::new(entropy) }
+    }
+
+    /// A code was entered in a validation call.
+    async fn validate(&self, url: &str, parameters: &[(String, String)]) -> Option<Document> {
+        let rest = url.split_once(VALIDATION_DOCUMENTS)?.1;
+        let sid: PhoneNumberSid = rest.split(['/', '?', '#']).next()?.parse().ok()?;
+        let digits =
+            parameters.iter().find(|(name, _)| name == "Digits").map_or("", |(_, digits)| digits.as_str());
+        let now = self.clock.now().wall;
+        let twiml = match self.validations.enter(sid, digits, now) {
+            Entered::Right(validation) => {
+                let resource = Resource::CallerId(validation.caller_id(now));
+                let kept = self.store.resource_add(resource).await;
+                // That it is one already is no reason to say no.
+                let kept = matches!(kept, Ok(()) | Err(StoreError::Conflict { .. }));
+                self.told(&validation, kept).await;
+                match kept {
+                    true => "<Say>Thank you. Your caller ID is valid.</Say>".to_owned(),
+                    false => "<Say>We are sorry. An error has occurred.</Say>".to_owned(),
+                }
+            }
+            Entered::Wrong => format!(
+                "<Gather numDigits=\"6\" timeout=\"10\" action=\"{url}\"><Say>That is not the code. Please enter it \
+                 again.</Say></Gather>"
+            ),
+            Entered::Failed(validation) => {
+                self.told(&validation, false).await;
+                "<Say>That is not the code. Goodbye.</Say>".to_owned()
+            }
+            Entered::Unknown => "<Say>This code is not asked for any more. Goodbye.</Say>".to_owned(),
+        };
+        let body = format!("<Response>{twiml}</Response>");
+        Some(Document { url: url.to_owned(), content_type: Some("text/xml".to_owned()), body })
+    }
+
+    /// Tells whoever wanted to know how a validation ended.
+    async fn told(&self, validation: &Validation, valid: bool) {
+        let Some(webhook) = validation.callback.clone() else { return };
+        let mut parameters = vec![
+            ("AccountSid".to_owned(), validation.account.to_string()),
+            ("VerificationStatus".to_owned(), if valid { "success" } else { "failed" }.to_owned()),
+            ("To".to_owned(), validation.number.to_string()),
+        ];
+        parameters.extend(validation.call.map(|call| ("CallSid".to_owned(), call.to_string())));
+        parameters.extend(valid.then(|| ("OutgoingCallerIdSid".to_owned(), validation.sid.to_string())));
+        let sid = DeliverySid::generate(&mut self.entropy.lock().unwrap_or_else(PoisonError::into_inner));
+        let delivery = NewDelivery {
+            sid,
+            account: validation.account,
+            kind: DeliveryKind::Status,
+            lane: validation.sid.to_string(),
+            webhook,
+            fallback: None,
+            parameters,
+            assignment: None,
+            created: self.clock.now().wall,
+        };
+        if let Err(why) = self.store.deliver(vec![delivery]).await {
+            error!(number.sid = %validation.sid, "the end of a validation could not be told: {why}");
+        }
     }
 
     async fn fill(&self, url: &str, parameters: &[(String, String)]) -> Option<Document> {
@@ -92,7 +178,12 @@ impl LocalDocuments for Bins {
         url: &'a str,
         parameters: &'a [(String, String)],
     ) -> Boxed<'a, Option<Document>> {
-        Box::pin(self.fill(url, parameters))
+        Box::pin(async move {
+            match url.contains(VALIDATION_DOCUMENTS) {
+                true => self.validate(url, parameters).await,
+                false => self.fill(url, parameters).await,
+            }
+        })
     }
 }
 

@@ -11,12 +11,14 @@ use engine::call::port::Input;
 use gateway::browser::{BrowserSettings, Browsers};
 use gateway::media::{MediaPlane, MediaSettings};
 use gateway::prompts::PromptSettings;
+use gateway::recognition::{Recogniser, RecognitionCommand};
 use gateway::recordings::Shelf;
 use gateway::sip::{Limits, SipGateway, SipSettings};
 use gateway::transcripts::{Transcriber, TranscriptCommand};
-use http_api::{Api, Metrics, Oidc, Readiness, ReadyState, Sids};
+use http_api::{Api, Metrics, Oidc, Readiness, ReadyState, Sids, Validations};
 use owner::{
-    DocumentOrder, FetchOrder, Phones, Voice, VoiceOutputs, VoiceSettings, Workspaces, WorkspacesSettings,
+    DocumentOrder, FetchOrder, Phones, SipDirectory, Voice, VoiceOutputs, VoiceSettings, Workspaces,
+    WorkspacesSettings,
 };
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -42,6 +44,8 @@ const FETCHES_MAX: usize = 512;
 const RECORDINGS: &str = "recordings";
 /// How long one recording may take to be written down.
 const TRANSCRIPT_MAX: Duration = Duration::from_secs(600);
+/// How long it may take to know what a caller said.
+const RECOGNITION_MAX: Duration = Duration::from_secs(30);
 /// How long live calls may go on after SIGTERM.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// How long requests in flight may take to finish after that.
@@ -189,10 +193,16 @@ async fn start(config: Config) -> Result<Running, ServeError> {
         MediaPlane::start(media_settings(&config, entropy.fork(), clock.clone()), media_events.clone())?;
     let (browser_events, browser_media_events) = (sip_events.clone(), media_events.clone());
     let phones = Phones::load(&store, config.account).await?;
+    let sip_directory = SipDirectory::load(&store, config.account).await?;
     let settings = sip_settings(&config, entropy.fork(), clock.clone())?;
     let sip_realm = settings.realm();
-    let sip = SipGateway::start(settings, media.clone(), Arc::new(KnownPhones(phones.clone())), sip_events)
-        .map_err(listening("SIP", config.sip))?;
+    let sip = SipGateway::start(
+        settings,
+        media.clone(),
+        Arc::new(KnownPhones(phones.clone(), sip_directory.clone())),
+        sip_events,
+    )
+    .map_err(listening("SIP", config.sip))?;
 
     let workspaces = Workspaces::start(WorkspacesSettings {
         store: store.clone(),
@@ -206,7 +216,10 @@ async fn start(config: Config) -> Result<Running, ServeError> {
     let mut switchboard = SwitchboardSettings::new(config.account, public_url.clone());
     switchboard.sip_domains = config.sip_domains.clone();
     switchboard.transcribes = config.transcription_command.is_some();
+    switchboard.recognises = config.recognition_command.is_some();
     let (transcript_orders, transcript_outbox) = mpsc::channel(ORDERS_MAX);
+    let (listen_orders, listen_outbox) = mpsc::channel(ORDERS_MAX);
+    let (stream_orders, stream_outbox) = mpsc::channel(ORDERS_MAX);
     let voice = Voice::start(
         VoiceSettings {
             store: store.clone(),
@@ -219,14 +232,23 @@ async fn start(config: Config) -> Result<Running, ServeError> {
             sip: sip_orders,
             media: media_orders,
             fetch: fetch_orders,
+            listen: listen_orders,
+            streams: stream_orders,
             transcribe: transcript_orders,
         },
     )
     .await?;
 
+    let validations = Validations::default();
     let mut outgoing = OutgoingSettings::new(config.token.clone(), public_url.clone(), entropy.fork());
     outgoing.policy = Policy { allow_private: config.private_webhooks };
-    outgoing.documents = Some(Arc::new(Bins::new(store.clone(), config.account)));
+    outgoing.documents = Some(Arc::new(Bins::new(
+        store.clone(),
+        config.account,
+        validations.clone(),
+        clock.clone(),
+        entropy.fork(),
+    )));
     outgoing.on_failure =
         Some(seams::note_failures(store.clone(), config.account, clock.clone(), entropy.fork()));
     let outgoing = Outgoing::new(outgoing)?;
@@ -283,6 +305,8 @@ async fn start(config: Config) -> Result<Running, ServeError> {
         number_pool: config.numbers.clone(),
         sip_realm,
         phones,
+        sip_directory,
+        validations,
         readiness: readiness.clone(),
         metrics,
         recordings: Arc::new(RecordingFolder(Shelf::new(config.data.join(RECORDINGS)))),
@@ -318,6 +342,16 @@ async fn start(config: Config) -> Result<Running, ServeError> {
         let media = media.clone();
         move |order| media.command(order)
     }));
+    let recogniser = config
+        .recognition_command
+        .clone()
+        .map(|words| Arc::new(RecognitionCommand { words, timeout: RECOGNITION_MAX }) as Arc<dyn Recogniser>);
+    let (heard_events, heard_inbox) = mpsc::channel(EVENTS_MAX);
+    carriers.spawn(carry(heard_inbox, voice.clone(), Input::Heard, stop_carriers.clone()));
+    orders.spawn(gateway::hearing::run(listen_outbox, media.clone(), recogniser, heard_events));
+    let (stream_events, stream_inbox) = mpsc::channel(EVENTS_MAX);
+    carriers.spawn(carry(stream_inbox, voice.clone(), Input::Stream, stop_carriers.clone()));
+    orders.spawn(gateway::streams::run(stream_outbox, media.clone(), outgoing.clone(), stream_events));
     orders.spawn(fetch(fetch_outbox, outgoing, voice.clone()));
     let transcriber = config
         .transcription_command

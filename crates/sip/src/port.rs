@@ -25,6 +25,8 @@ pub enum Source {
     /// A browser that proved, by an access token, to be this identity and that may call this TwiML application. Its
     /// `call_id` is the call SID it was told, its `headers` are the parameters it gives to the application.
     Client { identity: String, application: base::ApplicationSid },
+    /// Somebody who may call a SIP domain: by where they are, or as the user that they proved to be.
+    Domain { domain: base::SipDomainSid, user: Option<String> },
 }
 
 /// Who or what an outbound leg calls.

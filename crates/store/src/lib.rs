@@ -16,6 +16,7 @@
 
 #[allow(missing_docs, reason = "fields are named after the API's; types carry the documentation")]
 pub mod model;
+pub mod resource;
 
 mod backup;
 mod commit;

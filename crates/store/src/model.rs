@@ -302,6 +302,8 @@ pub struct VoicemailCounts {
 pub struct NumberFilter {
     pub number: Option<String>,
     pub friendly_name: Option<String>,
+    /// Only numbers that begin with one of these, or (`false`) with none of them.
+    pub begins: Option<(bool, &'static [&'static str])>,
 }
 
 /// Which notifications.
@@ -544,6 +546,8 @@ pub enum Row {
     },
     /// The transcript of a message that is still there; nothing else of it.
     VoicemailTranscript(Box<VoicemailRecord>),
+    /// Added, or changed if it is there.
+    Resource(Box<crate::resource::Resource>),
     /// A queue made on demand; one that is there under this SID or name is left as it is.
     Queue(VoiceQueue),
     /// Added at the end, unless a line of this name is there.

@@ -1,7 +1,10 @@
 //! Every question the store answers, one function each. What they do is SQL, in `sql`.
 
 use crate::model::*;
-use crate::sql::{accounts, calls, config, deliveries, journal, recordings, sync, users, voicemails};
+use crate::resource::{Resource, ResourceKind};
+use crate::sql::{
+    accounts, calls, config, deliveries, journal, recordings, resources, sync, users, voicemails,
+};
 use crate::{
     JournalFilter, JournalRow, Loaded, Page, Rows, Seq, Store, StoreError, Told, ToldFilter, WorkspaceEntry,
 };
@@ -126,6 +129,18 @@ questions! {
     /// Removes a number; answers what it was.
     write number_remove(sid: PhoneNumberSid) -> Option<IncomingNumber> = config::number_remove;
 
+    /// Adds a resource. A conflict says `name`.
+    write resource_add(resource: Resource) -> () = resources::add;
+    /// One resource.
+    read resource(sid: String) -> Option<Resource> = resources::find;
+    /// The resources of a kind, newest first; of those in something only what is in `parent`, if one is given.
+    read resources(account: AccountSid, kind: ResourceKind, parent: Option<String>, page: Page) -> Rows<Resource> = resources::list;
+    /// All resources of an account.
+    read resources_of_account(account: AccountSid) -> Vec<Resource> = resources::of_account;
+    /// Changes a resource; whether it was there. A conflict says `name`.
+    write resource_save(resource: Resource) -> bool = resources::save;
+    /// Removes a resource and what is in it; whether it was there.
+    write resource_remove(sid: String) -> bool = resources::remove;
     /// Adds an application.
     write application_add(application: Application) -> () = config::application_add;
     /// One application.

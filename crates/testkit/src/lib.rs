@@ -47,7 +47,7 @@ pub use browser::{Browser, access_token, voice_token};
 pub use call::{Call, End, Phase};
 pub use centre::Centre;
 pub use cluster::Cluster;
-pub use codec::{alaw_encode, ulaw_encode};
+pub use codec::{alaw_encode, ulaw_decode, ulaw_encode};
 pub use database::Schema;
 pub use ear::{Ear, Heard, Span, TONES, Tone, Tones};
 pub use message::{Message, Start};

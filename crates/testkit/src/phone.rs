@@ -150,6 +150,12 @@ impl Phone {
         self
     }
 
+    /// Is a phone of this SIP domain.
+    pub fn of_domain(self, domain: &str) -> Self {
+        self.person.party.lock().expect("no panic while a phone changes").domain = domain.to_owned();
+        self
+    }
+
     /// Speaks only these codecs, best first: 0 is PCMU, 8 is PCMA.
     pub fn with_codecs(self, codecs: &[u8]) -> Self {
         self.person.party.lock().expect("no panic while a phone changes").codecs = codecs.to_vec();

@@ -9,6 +9,7 @@ mod dial;
 mod document;
 mod print;
 mod read;
+mod stream;
 mod template;
 mod uri;
 mod verb;
@@ -18,6 +19,7 @@ pub use document::{
     ATTRIBUTES_MAX, BYTES_MAX, DEPTH_MAX, Document, NODES_MAX, Parsed, TwimlError, VERBS_MAX, WARNINGS_MAX,
     Warning,
 };
+pub use stream::{Connect, PARAMETERS_MAX, STREAMS_MAX, Stream, StreamTrack};
 pub use template::{TemplateError, fill};
 pub use uri::{ResolveError, resolve};
 pub use verb::*;

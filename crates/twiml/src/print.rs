@@ -3,10 +3,12 @@
 use crate::dial::*;
 use crate::document::Document;
 use crate::read::record::{FINISH_KEYS, LENGTH_SECONDS, QUIET_SECONDS, TRANSCRIBED_SECONDS};
+use crate::read::stream::STREAM_TRACKS;
 use crate::read::{
     BEEPS, CALL_EVENTS, CONFERENCE_EVENTS, DIAL_RECORDS, RECORDING_EVENTS, SILENCE_MS, SPEECH_END_MS,
     SPEECH_MS, TRACKS,
 };
+use crate::stream::{Connect, Stream};
 use crate::verb::*;
 use std::fmt;
 use std::time::Duration;
@@ -155,6 +157,17 @@ impl Xml {
             Verb::Record(record) => self.record(record),
             Verb::Dial(dial) => self.dial(dial),
             Verb::Enqueue(enqueue) => self.enqueue(enqueue),
+            Verb::Start(streams) => {
+                self.open("Start").out.push('>');
+                streams.iter().for_each(|stream| self.stream(stream));
+                self.close("Start");
+            }
+            Verb::Stop(names) => {
+                self.open("Stop").out.push('>');
+                names.iter().for_each(|name| self.open("Stream").attribute("name", name).empty());
+                self.close("Stop");
+            }
+            Verb::Connect(connect) => self.connect(connect),
             Verb::Leave => self.open("Leave").empty(),
             Verb::Redirect(redirect) => {
                 self.open("Redirect").method("method", redirect.method).content("Redirect", &redirect.url);
@@ -168,6 +181,25 @@ impl Xml {
                 self.out.push_str(&format!("<!-- {code}: {} -->", message.replace('-', "\u{2010}")));
             }
         }
+    }
+
+    fn connect(&mut self, connect: &Connect) {
+        self.open("Connect").hook(["action", "method"], connect.action.as_ref()).out.push('>');
+        self.stream(&connect.stream);
+        self.close("Connect");
+    }
+
+    fn stream(&mut self, stream: &Stream) {
+        self.open("Stream")
+            .attribute("url", &stream.url)
+            .optional("name", stream.name.as_deref())
+            .word("track", stream.track, &STREAM_TRACKS)
+            .hook(["statusCallback", "statusCallbackMethod"], stream.status.as_ref());
+        self.out.push('>');
+        for (name, value) in &stream.parameters {
+            self.open("Parameter").attribute("name", name).attribute("value", value).empty();
+        }
+        self.close("Stream");
     }
 
     fn say(&mut self, say: &Say) {

@@ -1,6 +1,7 @@
 //! The verbs.
 
 use crate::dial::{Dial, RecordingEvent, StatusHook};
+use crate::stream::{Connect, Stream};
 use base::WorkflowSid;
 use std::time::Duration;
 
@@ -32,6 +33,12 @@ pub enum Verb {
     Dial(Box<Dial>),
     /// Waits in a queue.
     Enqueue(Enqueue),
+    /// Has an application hear the call from now on, beside what follows.
+    Start(Vec<Stream>),
+    /// Ends streams by their names.
+    Stop(Vec<String>),
+    /// Talks with an application until that ends it.
+    Connect(Connect),
     /// Leaves the queue whose wait document this is.
     Leave,
     /// Goes on with another document.
@@ -42,7 +49,7 @@ pub enum Verb {
     Reject(Reject),
     /// A verb of the language that is not performed here; a warning was given, and the document goes on.
     Unsupported {
-        /// `Pay`, `Stream`, …
+        /// `Pay`, `Sms`, …
         name: String,
     },
     /// A verb with a value that is an error, not a warning: reaching it is an application error.

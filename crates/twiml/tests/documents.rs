@@ -153,12 +153,61 @@ fn unknown_elements_and_attributes_warn_and_are_skipped() {
 
 #[test]
 fn verbs_that_are_not_performed_are_named() {
-    for name in ["Connect", "Echo", "Pay", "Prompt", "Queue", "Refer", "Sms", "Start", "Stop", "Message"] {
+    for name in ["Echo", "Pay", "Prompt", "Queue", "Refer", "Sms", "Message"] {
         let parsed = parse(&format!("<Response><{name} a='b'>x</{name}><Hangup/></Response>"));
         assert_eq!(parsed.document.verbs, [Verb::Unsupported { name: name.into() }, Verb::Hangup]);
         assert_eq!(parsed.warnings[0].code, 12200);
         assert!(parsed.warnings[0].message.contains(name));
     }
+}
+
+#[test]
+fn markup_that_cannot_be_heard_is_told() {
+    let plain = ["break time='1s'", "p", "s", "sub alias='x'", "say-as interpret-as='digits'", "speak"];
+    for tag in plain {
+        let name = tag.split(' ').next().unwrap();
+        assert_eq!(warned(&format!("<Say>a <{tag}>1</{name}></Say>")).1, [0; 0], "{tag}");
+    }
+    for tag in ["emphasis", "lang", "phoneme", "prosody", "w", "blink"] {
+        let text = format!("<Response><Say>a <{tag}>b</{tag}> <{tag}>c</{tag}></Say></Response>");
+        let parsed = parse(&text);
+        assert!(matches!(&parsed.document.verbs[..], [Verb::Say(say)] if say.text == "a b c"), "{parsed:?}");
+        assert_eq!(parsed.warnings.len(), 1, "{tag} once");
+        assert!(parsed.warnings[0].message.contains(tag) && parsed.warnings[0].code == 12200);
+    }
+}
+
+#[test]
+fn streams_are_started_connected_and_stopped() {
+    let read = verbs(
+        "<Start><Stream name='s' url='wss://a.example/s' track='both_tracks' statusCallback='/x' \
+         statusCallbackMethod='GET'><Parameter name='k' value='v'/></Stream></Start>\
+         <Stop><Stream name='s'/></Stop><Connect action='/then'><Stream url='wss://a.example/s'/></Connect>",
+    );
+    let bare = Stream { url: "wss://a.example/s".into(), ..Stream::default() };
+    let forked = Stream {
+        name: Some("s".into()),
+        track: StreamTrack::Both,
+        status: Some(Hook { url: "/x".into(), method: Method::Get }),
+        parameters: vec![("k".into(), "v".into())],
+        ..bare.clone()
+    };
+    let action = Some(Hook { url: "/then".into(), method: Method::Post });
+    let connect = Verb::Connect(Connect { action, stream: bare });
+    assert_eq!(read, [Verb::Start(vec![forked]), Verb::Stop(vec!["s".into()]), connect]);
+}
+
+#[test]
+fn what_is_wrong_with_a_stream_is_told() {
+    assert_eq!(failed("<Start><Stream/></Start>"), 11100);
+    assert_eq!(failed("<Start><Say>x</Say></Start>"), 14300);
+    assert_eq!(warned("<Start><Siprec/></Start>"), (vec![], vec![12200]));
+    assert_eq!(warned("<Stop><Stream/></Stop>"), (vec![], vec![12200]));
+    let (read, codes) = warned("<Connect><Stream url='wss://a.example' track='both_tracks'/></Connect>");
+    assert_eq!(codes, [12200]);
+    assert!(matches!(&read[..], [Verb::Connect(c)] if c.stream.track == StreamTrack::Inbound));
+    let (read, codes) = warned("<Start><Stream url='wss://a.example'><Foo/></Stream></Start>");
+    assert_eq!((read.len(), codes), (1, vec![12200]));
 }
 
 #[test]
@@ -345,7 +394,7 @@ fn speech_markup_becomes_words() {
         ),
         ("a<![CDATA[ <b> ]]>&amp; c", "a <b> & c"),
     ] {
-        let Verb::Say(say) = verbs(&format!("<Say>{markup}</Say>")).remove(0) else { panic!() };
+        let Verb::Say(say) = warned(&format!("<Say>{markup}</Say>")).0.remove(0) else { panic!() };
         assert_eq!(say.text, words, "{markup}");
     }
 }

@@ -52,6 +52,13 @@ fn pause() -> impl Strategy<Value = Pause> {
     seconds(86_400).prop_map(|length| Pause { length })
 }
 
+fn stream() -> impl Strategy<Value = Stream> {
+    let track = prop_oneof![Just(StreamTrack::Inbound), Just(StreamTrack::Outbound), Just(StreamTrack::Both)];
+    let parameters = prop::collection::vec((words(), words()), 0..3);
+    (words(), of(words()), track, of(hook()), parameters)
+        .prop_map(|(url, name, track, status, parameters)| Stream { url, name, track, status, parameters })
+}
+
 fn prompt() -> impl Strategy<Value = Prompt> {
     prop_oneof![
         say().prop_map(Prompt::Say),
@@ -272,6 +279,11 @@ fn verb() -> impl Strategy<Value = Verb> {
         dial().prop_map(|dial| Verb::Dial(Box::new(dial))),
         enqueue().prop_map(Verb::Enqueue),
         Just(Verb::Leave),
+        prop::collection::vec(stream(), 1..3).prop_map(Verb::Start),
+        prop::collection::vec(words(), 1..3).prop_map(Verb::Stop),
+        (of(hook()), stream()).prop_map(|(action, stream)| {
+            Verb::Connect(Connect { action, stream: Stream { track: StreamTrack::Inbound, ..stream } })
+        }),
         (of(words()), method())
             .prop_map(|(url, method)| { Verb::Redirect(Redirect { url: url.unwrap_or_default(), method }) }),
         Just(Verb::Hangup),

@@ -12,6 +12,7 @@ mod outgoing;
 mod overrides;
 mod request;
 mod signature;
+mod socket;
 
 pub use error::Trouble;
 pub use guard::Policy;
@@ -22,3 +23,4 @@ pub use outgoing::{
 pub use overrides::{CALL_CONTROL_TIME_MAX, CONNECT_TIMEOUT, TOTAL_TIMEOUT};
 pub use request::{REDIRECTS_MAX, USER_AGENT};
 pub use signature::{matches, signature};
+pub use socket::{Io, MESSAGE_BYTES_MAX, Socket};

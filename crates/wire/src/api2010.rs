@@ -238,7 +238,7 @@ pub fn incoming_number(number: &IncomingNumber) -> Value {
         "beta": false,
         "origin": "tandem",
         "status": "in-use",
-        "type": "local",
+        "type": if crate::numbering::is_toll_free(&number.number) { "toll-free" } else { "local" },
         "api_version": "2010-04-01",
         "date_created": number.created.rfc2822(),
         "date_updated": number.updated.rfc2822(),
@@ -369,7 +369,7 @@ pub fn formatted(number: &str) -> String {
 
 // --- Calls ----------------------------------------------------------------------------------------------------
 
-fn method(form: &Params, name: &str) -> Result<Option<Method>, ApiError> {
+pub(crate) fn method(form: &Params, name: &str) -> Result<Option<Method>, ApiError> {
     form.one_of(name, METHODS).map_err(|e| e.coded(21209))
 }
 
@@ -412,6 +412,11 @@ pub(crate) fn status_callback(
         wanted.extend(default.iter().map(|event| (*event).to_owned()));
     }
     Ok(Some(StatusCallback { webhook, events: wanted }))
+}
+
+/// `StatusCallback` and `StatusCallbackMethod`.
+pub fn status_hook(form: &Params) -> Result<Option<Webhook>, ApiError> {
+    hook(form, "StatusCallback", "StatusCallbackMethod", 21402)
 }
 
 pub(crate) fn hook(form: &Params, url: &str, method: &str, code: u32) -> Result<Option<Webhook>, ApiError> {

@@ -142,3 +142,47 @@ def test_applications(client, unique):
     with pytest.raises(TwilioRestException) as refused:
         one.fetch()
     assert (refused.value.status, refused.value.code) == (404, 20404)
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/SigningKeys.json, POST /2010-04-01/Accounts/{AccountSid}/SigningKeys.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/SigningKeys/{Sid}.json, POST /2010-04-01/Accounts/{AccountSid}/SigningKeys/{Sid}.json
+# covers: DELETE /2010-04-01/Accounts/{AccountSid}/SigningKeys/{Sid}.json
+def test_a_signing_key_is_an_api_key(client, unique):
+    made = client.new_signing_keys.create(friendly_name=unique)
+    assert made.sid.startswith("SK") and made.secret
+    assert client.keys(made.sid).fetch().friendly_name == unique
+    assert client.signing_keys(made.sid).fetch().friendly_name == unique
+    assert client.signing_keys(made.sid).update(friendly_name="renamed").friendly_name == "renamed"
+    assert made.sid in [key.sid for key in client.signing_keys.list()]
+    assert client.signing_keys(made.sid).delete()
+    assert made.sid not in [key.sid for key in client.signing_keys.list()]
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Balance.json
+def test_an_account_owes_nothing(client):
+    balance = client.balance.fetch()
+    assert (balance.account_sid, float(balance.balance), balance.currency) == (client.account_sid, 0, "USD")
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/TollFree.json, POST /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/TollFree.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/Mobile.json, POST /2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers/Mobile.json
+def test_toll_free_numbers_are_told_apart(client):
+    numbers = client.incoming_phone_numbers
+    free = numbers.toll_free.create(phone_number=f"+1800555{random.randint(1000, 9999)}")
+    paid = numbers.mobile.create(phone_number=f"+1555{random.randint(2000000, 9999999)}")
+    try:
+        assert free.sid in [n.sid for n in numbers.toll_free.list()]
+        assert free.sid not in [n.sid for n in numbers.local.list()]
+        assert paid.sid in [n.sid for n in numbers.mobile.list()]
+        assert paid.sid not in [n.sid for n in numbers.toll_free.list()]
+    finally:
+        for number in (free, paid):
+            numbers(number.sid).delete()
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers.json
+def test_without_a_pool_no_country_has_numbers(client):
+    assert client.available_phone_numbers.list() == []
+    with pytest.raises(TwilioRestException) as refused:
+        client.available_phone_numbers("US").fetch()
+    assert (refused.value.status, refused.value.code) == (404, 20404)

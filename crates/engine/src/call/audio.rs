@@ -219,6 +219,10 @@ impl Switchboard {
                 (Place::InLine, WaitPlan::Music) => music,
                 _ => nothing,
             },
+            Doing::Connected { stream, .. } => match self.streams.get(stream).and_then(|s| s.voice) {
+                Some(voice) => (Route::Bridge(voice.0), None),
+                None => nothing,
+            },
             Doing::Agent(agent) if agent.dialing.is_some() => self.ringback(None),
             Doing::Agent(_) => match call.talk.and_then(|r| self.talks.get(&r)).filter(|t| t.is_dialing()) {
                 Some(talk) => match self.hears_dialing(talk) {

@@ -394,6 +394,7 @@ impl Switchboard {
         self.note(sid, "sip", "ended", data);
         self.fire_completed(sid, close);
         self.source_gone(|record| record.call == Some(sid));
+        self.close_streams_of(sid);
         for timer in [
             Timer::Step(sid),
             Timer::Guard(sid),

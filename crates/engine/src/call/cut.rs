@@ -64,6 +64,7 @@ impl Switchboard {
                 let parameters = self.queue_result(&waiting, result);
                 self.request_and_ignore(sid, waiting.action, parameters);
             }
+            Doing::Connected { stream, .. } => self.close_stream(stream),
             Doing::Child { parent, .. } => {
                 self.part(sid, leave);
                 if joined {

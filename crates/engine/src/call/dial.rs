@@ -189,6 +189,8 @@ impl Switchboard {
         let ours = self.settings.sip_domains.iter().any(|d| d.eq_ignore_ascii_case(domain));
         let destination = if ours && !user.is_empty() {
             Destination::Phone(user.to_owned())
+        } else if let Some(registered) = self.domain(domain).filter(|d| d.registers && !user.is_empty()) {
+            Destination::Phone(format!("{user}@{}", registered.name))
         } else {
             Destination::Uri(address.to_owned())
         };

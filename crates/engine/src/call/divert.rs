@@ -35,6 +35,8 @@ pub(super) struct TranscriptWish {
     /// What is told of the call.
     parameters: Parameters,
     message: Option<VoicemailRecord>,
+    /// What is shown of it, once it is being written.
+    record: Option<TranscriptionRecord>,
 }
 
 impl Switchboard {
@@ -170,7 +172,7 @@ impl Switchboard {
         let Some(length) = length else { return drop(self.transcripts.remove(&recording)) };
         let wanted = self.transcripts.contains_key(&recording);
         if wanted {
-            self.out.push(Effect::Transcribe { recording });
+            self.begin_transcript(recording, length);
         }
         let Some(mut record) = message else { return };
         if wanted {
@@ -203,7 +205,28 @@ impl Switchboard {
             return self.notify_warning(sid, 12200, message);
         }
         let parameters = self.standard(call);
-        self.transcripts.insert(recording, TranscriptWish { call: sid, callback, parameters, message: None });
+        self.transcripts.insert(
+            recording,
+            TranscriptWish { call: sid, callback, parameters, message: None, record: None },
+        );
+    }
+
+    fn begin_transcript(&mut self, recording: RecordingSid, length: Duration) {
+        let record = TranscriptionRecord {
+            sid: TranscriptionSid::generate_at(self.now.wall, &mut self.entropy),
+            account: self.settings.account,
+            recording,
+            status: "in-progress".to_owned(),
+            text: String::new(),
+            duration_s: whole_seconds(length),
+            created: self.now.wall,
+            updated: self.now.wall,
+        };
+        self.out.push(Effect::Record(Record::Transcription(Box::new(record.clone()))));
+        if let Some(wish) = self.transcripts.get_mut(&recording) {
+            wish.record = Some(record);
+        }
+        self.out.push(Effect::Transcribe { recording });
     }
 
     /// Somebody has written down what is said, or could not.
@@ -212,8 +235,21 @@ impl Switchboard {
         let status = if outcome.is_ok() { "completed" } else { "failed" };
         let why = outcome.as_ref().err();
         self.note(wish.call, "record", format!("transcription {status}"), json!({"error": why}));
+        let sid = wish.record.as_ref().map(|record| record.sid);
+        if let Some(mut record) = wish.record {
+            record.status = status.to_owned();
+            record.text = outcome.clone().unwrap_or_default();
+            record.updated = self.now.wall;
+            self.out.push(Effect::Record(Record::Transcription(Box::new(record))));
+        }
         if let Some(webhook) = wish.callback {
             let mut parameters = wish.parameters;
+            if let Some(sid) = sid {
+                let (settings, account) = (&self.settings, self.settings.account);
+                let root = settings.public_url.trim_end_matches('/');
+                let url = format!("{root}/{}/Accounts/{account}/Transcriptions/{sid}", settings.api_version);
+                parameters.extend([pair("TranscriptionSid", sid), pair("TranscriptionUrl", url)]);
+            }
             parameters.extend([
                 pair("TranscriptionText", outcome.as_deref().unwrap_or_default()),
                 pair("TranscriptionStatus", status),

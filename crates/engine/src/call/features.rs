@@ -31,6 +31,7 @@ impl Switchboard {
                 return self.feature(sid, digit);
             }
         }
+        self.tell_streams(sid, digit);
         let Some(call) = self.calls.get_mut(&sid) else { return };
         self.out.push(Effect::Record(Record::Timeline(TimelineEntry {
             call: sid,

@@ -19,9 +19,7 @@ impl Switchboard {
             Ok(action) => action,
             Err(error) => return self.failed(sid, error.code, error.message),
         };
-        if verb.speech && !verb.dtmf {
-            self.notify_warning(sid, 13326, "speech input is not available here; digits are taken instead");
-        }
+        let hearing = self.hearing(sid, &verb);
         let prompts = match self.gather_prompts(sid, &verb.prompts) {
             Ok(prompts) => prompts,
             Err(error) => return self.failed(sid, error.code, error.message),
@@ -32,14 +30,20 @@ impl Switchboard {
             finish_on: verb.finish_on_key,
             digits_max: verb.num_digits,
             action_on_empty: verb.action_on_empty_result,
+            // Without anybody to listen, keys are better than nothing.
+            keys: verb.dtmf || hearing.is_none(),
+            hearing,
             prompt: None,
             digits: String::new(),
         };
         if let Some(call) = self.calls.get_mut(&sid) {
-            call.step = Step::Gathering(gather);
+            call.step = Step::Gathering(Box::new(gather));
         }
         if prompts.is_empty() {
             return self.gather_listens(sid);
+        }
+        if self.may_interrupt(sid) {
+            self.begin_listening(sid);
         }
         let play = self.play(sid, prompts, Turns::Times(1));
         if let Some(Step::Gathering(gather)) = self.calls.get_mut(&sid).map(|c| &mut c.step) {
@@ -68,20 +72,38 @@ impl Switchboard {
     /// The prompts are over: the timeout begins.
     pub(super) fn gather_listens(&mut self, sid: CallSid) {
         if let Some(Step::Gathering(gather)) = self.calls.get(&sid).map(|c| &c.step) {
+            if gather.hearing.as_ref().is_some_and(|hearing| hearing.spoken) {
+                return;
+            }
             let timeout = gather.timeout;
             self.arm(Timer::Step(sid), timeout);
+            self.begin_listening(sid);
+        }
+    }
+
+    /// Speech ends the prompt, so that somebody must listen while it plays.
+    fn may_interrupt(&self, sid: CallSid) -> bool {
+        match self.calls.get(&sid).map(|c| &c.step) {
+            Some(Step::Gathering(gather)) => gather.hearing.as_ref().is_some_and(|hearing| hearing.barge_in),
+            _ => false,
         }
     }
 
     /// A key was pressed while a `<Gather>` runs.
     pub(super) fn gather_digit(&mut self, sid: CallSid, digit: char) {
         let Some(Step::Gathering(gather)) = self.calls.get_mut(&sid).map(|c| &mut c.step) else { return };
+        // Whichever comes first wins.
+        if !gather.keys || gather.hearing.as_ref().is_some_and(|hearing| hearing.spoken) {
+            return;
+        }
+        let hearing = gather.hearing.take();
         let prompting = gather.prompt.take().is_some();
         let finish = gather.finish_on == Some(digit);
         if !finish {
             gather.digits.push(digit);
         }
         let full = gather.digits.len() as u32 >= gather.digits_max.unwrap_or(DIGITS_MAX);
+        self.end_listening(hearing);
         if prompting {
             self.stop_playing(sid);
         }
@@ -99,6 +121,8 @@ impl Switchboard {
         self.disarm(Timer::Step(sid));
         let Some(call) = self.calls.get_mut(&sid) else { return };
         let Step::Gathering(gather) = std::mem::replace(&mut call.step, Step::Ready) else { return };
+        let gather = *gather;
+        self.end_listening(gather.hearing);
         if gather.prompt.is_some() {
             self.stop_playing(sid);
         }

@@ -66,6 +66,10 @@ impl Switchboard {
                 let user = user.clone();
                 self.phone_calls(&invite, &user);
             }
+            Source::Domain { domain, user } => {
+                let (domain, user) = (*domain, user.clone());
+                self.domain_calls(&invite, domain, user);
+            }
             Source::Client { identity, application } => {
                 let (identity, application) = (identity.clone(), *application);
                 self.client_calls(&invite, &identity, application);
@@ -82,7 +86,7 @@ impl Switchboard {
         // A browser was told the SID of its call already; so was a station, which calls as the phone of its agent.
         let told = match &invite.source {
             Source::Client { .. } | Source::Phone(_) => invite.call_id.parse().ok(),
-            Source::Trunk(_) => None,
+            Source::Trunk(_) | Source::Domain { .. } => None,
         };
         let told = told.filter(|sid| !self.calls.contains_key(sid) && !self.ended.contains(sid));
         let sid = told.unwrap_or_else(|| CallSid::generate(&mut self.entropy));
@@ -121,6 +125,7 @@ impl Switchboard {
             Source::Trunk(_) => public(&invite.from).map_or_else(|| invite.from.clone(), |n| n.to_string()),
             Source::Phone(user) => format!("sip:{user}@{}", invite.to_domain),
             Source::Client { identity, .. } => format!("client:{identity}"),
+            Source::Domain { .. } => format!("sip:{}@{}", invite.from, invite.to_domain),
         };
         let to = number.number.to_string();
         let sid = self.admit(invite, &to, &from);
@@ -217,6 +222,45 @@ impl Switchboard {
         }
     }
 
+    /// A SIP domain of this name, whatever its case.
+    pub(super) fn domain(&self, name: &str) -> Option<&SipDomainSettings> {
+        self.domains.get(&name.to_ascii_lowercase())
+    }
+
+    /// Somebody calls a SIP domain, whose voice URL says what happens (reference: voice §1.4).
+    fn domain_calls(&mut self, invite: &Invite, domain: SipDomainSid, user: Option<String>) {
+        let Some(domain) = self.domain(&invite.to_domain).filter(|d| d.sid == domain).cloned() else {
+            return self.sip(Command::Refuse { leg: invite.leg, status: 404 });
+        };
+        let caller = user.as_deref().unwrap_or(&invite.from);
+        let from = format!("sip:{caller}@{}", domain.name);
+        let to = format!("sip:{}@{}", invite.to, domain.name);
+        let sid = self.admit(invite, &to, &from);
+        let mut parameters = sip_parameters(invite);
+        parameters.push(pair("SipDomainSid", domain.sid));
+        parameters.extend(user.map(|user| pair("SipUsername", user)));
+        if let Some(call) = self.calls.get_mut(&sid) {
+            call.fallback = domain.voice_fallback;
+            call.sip_parameters = parameters;
+            call.status_callback = domain.status_callback.map(|webhook| CallbackPlan {
+                webhook,
+                events: Vec::new(),
+                extra: Vec::new(),
+            });
+        }
+        self.record_call(sid);
+        match domain.voice {
+            Some(webhook) => {
+                self.progress(sid, Progress::Ringing);
+                self.fetch_main(sid, webhook, Vec::new());
+            }
+            None => {
+                self.notify_error(sid, 11100, format!("SIP domain {} has no voice URL", domain.name));
+                self.refuse(sid, 480, CallStatus::Failed);
+            }
+        }
+    }
+
     /// One phone calls another.
     fn call_phone(&mut self, sid: CallSid, invite: &Invite, user: &str) {
         let ours = self.settings.sip_domains.iter().find(|d| d.eq_ignore_ascii_case(&invite.to_domain));
@@ -254,8 +298,10 @@ fn diverted_from(invite: &Invite) -> Option<String> {
 fn sip_parameters(invite: &Invite) -> Vec<(String, String)> {
     let mut all = Vec::new();
     if let Source::Phone(user) = &invite.source {
-        all.push(pair("SipDomain", &invite.to_domain));
         all.push(pair("SipUsername", user));
+    }
+    if let Source::Phone(_) | Source::Domain { .. } = &invite.source {
+        all.push(pair("SipDomain", &invite.to_domain));
         all.push(pair("SipCallId", &invite.call_id));
         all.push(pair(
             "SipSourceIp",

@@ -54,6 +54,10 @@ pub enum Input {
     /// A TwiML application: what answers the calls of browsers.
     Application(ApplicationSettings),
     ApplicationRemoved(ApplicationSid),
+    /// A SIP domain and what answers its calls.
+    SipDomain(SipDomainSettings),
+    /// By its name.
+    SipDomainRemoved(String),
     /// A configured voice queue (its size limit); created on demand if never configured.
     Queue(QueueSettings),
     QueueRemoved(QueueSid),
@@ -65,6 +69,10 @@ pub enum Input {
     /// How a mailbox greets; one of which nothing is said has a greeting of ours.
     Mailbox(MailboxSettings),
     MailboxRemoved(Mailbox),
+    /// What came of a [`ListenOrder::Begin`].
+    Heard(ListenEvent),
+    /// What became of a [`StreamOrder::Open`].
+    Stream(StreamEvent),
     /// Which workspace a SIP user works in, so that a phone's own calls and feature codes reach the right workspace.
     Agent(AgentSettings),
     AgentRemoved {
@@ -135,6 +143,19 @@ pub struct ApplicationSettings {
     pub voice: Option<Webhook>,
     pub voice_fallback: Option<Webhook>,
     pub status_callback: Option<Webhook>,
+}
+
+/// A SIP domain and what answers its calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SipDomainSettings {
+    pub sid: SipDomainSid,
+    /// In lower case.
+    pub name: String,
+    pub voice: Option<Webhook>,
+    pub voice_fallback: Option<Webhook>,
+    pub status_callback: Option<Webhook>,
+    /// Phones register there: `sip:ana@{name}` rings them.
+    pub registers: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -280,6 +301,137 @@ pub enum Request {
         conference: ConferenceSid,
         change: ConferenceChange,
     },
+    /// Has an application hear a call from now on.
+    StartStream {
+        call: CallSid,
+        new: NewStream,
+    },
+    /// Ends a stream of a call, by its SID or its name.
+    StopStream {
+        call: CallSid,
+        stream: String,
+    },
+}
+
+/// A stream that is to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewStream {
+    /// `wss://…`
+    pub url: String,
+    pub name: Option<String>,
+    pub track: twiml::StreamTrack,
+    /// Told of its beginning and end.
+    pub callback: Option<Webhook>,
+    /// What the application is told first, in order.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// A stream, as Streams shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamView {
+    pub sid: StreamSid,
+    pub call: CallSid,
+    pub name: Option<String>,
+    /// `in-progress`, else `stopped`.
+    pub live: bool,
+    pub updated: Timestamp,
+}
+
+/// What whoever carries audio to applications is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StreamOrder {
+    Open(Box<StreamPlan>),
+    /// The party of the call pressed a key.
+    Digit {
+        stream: StreamSid,
+        digit: char,
+    },
+    /// Ends it. Nothing more is told of it.
+    Close {
+        stream: StreamSid,
+    },
+}
+
+/// A stream to be opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamPlan {
+    pub stream: StreamSid,
+    pub account: AccountSid,
+    pub call: CallSid,
+    /// `wss://…`
+    pub url: String,
+    pub track: twiml::StreamTrack,
+    pub parameters: Vec<(String, String)>,
+    /// Whose audio it is.
+    pub leg: LegId,
+    /// By which the leg's audio is had; never used twice.
+    pub tap: media_port::RecordingId,
+    /// The leg by which the application speaks, if it does. The call is told to hear it; nobody else knows it.
+    pub voice: Option<LegId>,
+}
+
+/// Listens to a caller; chosen by the switchboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListenId(pub u64);
+
+/// What whoever listens to callers is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ListenOrder {
+    /// Until something was said; then nobody listens any more.
+    Begin(Box<ListenPlan>),
+    /// Nobody needs to know any more.
+    End { listen: ListenId },
+}
+
+/// How somebody is listened to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListenPlan {
+    pub listen: ListenId,
+    pub call: CallSid,
+    pub leg: LegId,
+    /// By which the leg's audio is had; never used twice.
+    pub tap: media_port::RecordingId,
+    pub language: String,
+    /// Words that are likely.
+    pub hints: Vec<String>,
+    pub model: String,
+    /// Silence that ends what is said.
+    pub quiet: Duration,
+    /// It ends after this long anyway.
+    pub longest: Duration,
+    /// Guesses are wanted while the caller speaks.
+    pub partial: bool,
+}
+
+/// What was heard.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ListenEvent {
+    /// The caller begins to speak.
+    Spoke { listen: ListenId },
+    /// What has been said so far, as far as can be guessed.
+    Partial { listen: ListenId, text: String },
+    /// What was said, or why nobody knows. The last event.
+    Recognised { listen: ListenId, outcome: Result<Recognised, String> },
+}
+
+/// What was said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recognised {
+    /// Empty if nothing.
+    pub text: String,
+    /// From 0 to 1, if the recogniser says.
+    pub confidence: Option<f64>,
+}
+
+/// What became of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamEvent {
+    /// The application listens.
+    Started { stream: StreamSid },
+    /// The application sent something that is not understood; told once.
+    Warned { stream: StreamSid, code: u32, message: String },
+    /// It is over, though nobody here wanted that. With a documented code and a sentence if it never began or broke.
+    Ended { stream: StreamSid, error: Option<FetchError> },
 }
 
 /// Somebody in the conversation of a reservation.
@@ -315,6 +467,7 @@ pub enum Response {
     Conference(Box<ConferenceRecord>),
     Participant(Box<ParticipantView>),
     Recording(Box<RecordingRecord>),
+    Stream(Box<StreamView>),
     Member {
         queue: QueueSid,
         member: MemberView,
@@ -425,6 +578,21 @@ pub enum RecordingStatus {
     Completed,
     Absent,
     Deleted,
+}
+
+/// What is said in a recording, as Transcriptions shows it; also its row in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TranscriptionRecord {
+    pub sid: TranscriptionSid,
+    pub account: AccountSid,
+    pub recording: RecordingSid,
+    /// `in-progress`, `completed` or `failed`
+    pub status: String,
+    pub text: String,
+    /// Length of the recording.
+    pub duration_s: u64,
+    pub created: Timestamp,
+    pub updated: Timestamp,
 }
 
 /// Somebody to be called into a conference.
@@ -702,6 +870,10 @@ pub enum Effect {
     Record(Record),
     Sip(sip_port::Command),
     Media(media_port::Command),
+    /// Listen to what a caller says.
+    Listen(ListenOrder),
+    /// Carry audio of a call to an application.
+    Stream(StreamOrder),
     /// Get a TwiML document: signed, with the standard parameters in `parameters`, within the call's cookie jar.
     /// On failure `fallback` is asked with `ErrorCode` and `ErrorUrl` added.
     Fetch {
@@ -766,6 +938,7 @@ pub enum Record {
     Voicemail(Box<VoicemailRecord>),
     /// What became of the transcript of a message; the rest of its row is left as it is.
     VoicemailTranscript(Box<VoicemailRecord>),
+    Transcription(Box<TranscriptionRecord>),
     /// A queue made on demand by `<Enqueue>`.
     Queue(QueueSettings),
     Timeline(TimelineEntry),

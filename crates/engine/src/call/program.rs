@@ -357,6 +357,9 @@ impl Switchboard {
             Verb::Record(record) => self.record_verb(sid, record),
             Verb::Dial(dial) => self.dial(sid, *dial),
             Verb::Enqueue(enqueue) => self.enqueue(sid, enqueue),
+            Verb::Start(streams) => self.start_verb(sid, streams),
+            Verb::Stop(names) => self.stop_verb(sid, &names),
+            Verb::Connect(connect) => self.connect_verb(sid, connect),
             Verb::Leave => match self.calls.get(&sid).and_then(|c| c.side.as_ref()).map(|s| s.purpose) {
                 Some(Purpose::QueueWait) => self.finish_enqueue(sid, "leave"),
                 _ => self.notify_warning(sid, 12200, "Leave stands in a queue's wait document only"),
@@ -522,6 +525,8 @@ impl Switchboard {
             self.fetches.remove(fetch);
         } else if let Step::Recording(step) = step {
             self.record_cut(&step);
+        } else if let Step::Gathering(gather) = step {
+            self.end_listening(gather.hearing);
         }
         self.disarm(Timer::Step(sid));
         self.stop_playing(sid);
@@ -623,7 +628,7 @@ pub(super) fn speech(say: &twiml::Say) -> Prompt {
 fn answers_first(verb: &Verb) -> bool {
     match verb {
         Verb::Say(_) | Verb::Play(_) | Verb::Gather(_) | Verb::Record(_) => true,
-        Verb::Enqueue(_) | Verb::Hangup => true,
+        Verb::Enqueue(_) | Verb::Hangup | Verb::Connect(_) => true,
         Verb::Dial(dial) => !dial.answer_on_bridge || !matches!(dial.target, twiml::DialTarget::Parties(_)),
         _ => false,
     }
@@ -636,6 +641,7 @@ fn allowed_beside(purpose: Purpose, verb: &Verb) -> bool {
         Verb::Gather(_) | Verb::Hangup => matches!(purpose, Purpose::QueueWait | Purpose::Screen),
         Verb::Leave => purpose == Purpose::QueueWait,
         Verb::Dial(_) | Verb::Enqueue(_) | Verb::Record(_) | Verb::Reject(_) => false,
+        Verb::Start(_) | Verb::Stop(_) | Verb::Connect(_) => false,
     }
 }
 
@@ -648,6 +654,9 @@ fn name_of(verb: &Verb) -> &str {
         Verb::Record(_) => "Record",
         Verb::Dial(_) => "Dial",
         Verb::Enqueue(_) => "Enqueue",
+        Verb::Start(_) => "Start",
+        Verb::Stop(_) => "Stop",
+        Verb::Connect(_) => "Connect",
         Verb::Leave => "Leave",
         Verb::Redirect(_) => "Redirect",
         Verb::Hangup => "Hangup",

@@ -149,7 +149,7 @@ impl Switchboard {
             deleted: None,
         };
         self.out.push(Effect::Record(Record::Recording(Box::new(record.clone()))));
-        let plan = RecordPlan { name: sid.to_string().into(), sides, trim: new.trim, quiet };
+        let plan = RecordPlan { name: sid.to_string().into(), sides, trim: new.trim, quiet, live: false };
         self.media(Command::Record { recording: id, source, plan: Arc::new(plan) });
         let tape = Tape {
             record,

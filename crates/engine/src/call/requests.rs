@@ -32,6 +32,8 @@ impl Switchboard {
             Request::UpdateRecording { of, recording, change } => {
                 self.update_recording(of, recording, change)
             }
+            Request::StartStream { call, new } => self.start_stream(call, new),
+            Request::StopStream { call, stream } => self.stop_stream(call, &stream),
             Request::UpdateConference { conference, change } => self.update_conference(conference, change),
         }
     }

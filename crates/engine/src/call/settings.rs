@@ -30,6 +30,8 @@ pub struct SwitchboardSettings {
     pub ring_tone: String,
     /// There is somebody to write recordings down.
     pub transcribes: bool,
+    /// There is somebody to recognise what callers say.
+    pub recognises: bool,
     /// A task that is canceled while its caller waits ends the wait (the call goes on after `<Enqueue>`). Off, as documented.
     pub canceled_task_releases_caller: bool,
 }
@@ -49,6 +51,7 @@ impl SwitchboardSettings {
             caller_id: None,
             ring_tone: "us".to_owned(),
             transcribes: false,
+            recognises: false,
             canceled_task_releases_caller: false,
         }
     }

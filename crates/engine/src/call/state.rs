@@ -154,7 +154,7 @@ pub(super) enum Step {
     Fetching(FetchId),
     Playing(PlayId),
     Pausing,
-    Gathering(Gather),
+    Gathering(Box<Gather>),
     Recording(Box<RecordStep>),
 }
 
@@ -166,6 +166,10 @@ pub(super) struct Gather {
     pub finish_on: Option<char>,
     pub digits_max: Option<u32>,
     pub action_on_empty: bool,
+    /// Speech is taken too.
+    pub hearing: Option<super::listen::Hearing>,
+    /// Keys are taken.
+    pub keys: bool,
     /// The prompt that still plays.
     pub prompt: Option<PlayId>,
     pub digits: String,
@@ -184,6 +188,11 @@ pub(super) enum Doing {
         accepts: Option<Box<Accepts>>,
     },
     Queue(Box<Waiting>),
+    /// Talks with an application by `<Connect><Stream>`.
+    Connected {
+        stream: StreamSid,
+        action: Option<Webhook>,
+    },
     /// Dialled by another call; `screen` runs before the two are connected.
     Child {
         parent: CallSid,

@@ -36,6 +36,8 @@ pub struct Switchboard {
     pub(super) numbers: BTreeMap<PhoneNumber, NumberSettings>,
     pub(super) agents: BTreeMap<String, AgentSettings>,
     pub(super) applications: BTreeMap<ApplicationSid, ApplicationSettings>,
+    /// By name.
+    pub(super) domains: BTreeMap<String, SipDomainSettings>,
     pub(super) queues: BTreeMap<QueueSid, Queue>,
     pub(super) calls: BTreeMap<CallSid, Call>,
     pub(super) legs: BTreeMap<LegId, CallSid>,
@@ -61,6 +63,10 @@ pub struct Switchboard {
     pub(super) asked: BTreeMap<RoutingRequestId, Asked>,
     /// Recordings under way.
     pub(super) tapes: BTreeMap<RecordingSid, Tape>,
+    /// Whom somebody listens to.
+    pub(super) listens: BTreeMap<ListenId, CallSid>,
+    /// Audio that applications hear.
+    pub(super) streams: BTreeMap<StreamSid, super::streams::Stream>,
     /// Mailboxes of which somebody has said something.
     pub(super) mailboxes: BTreeMap<Mailbox, MailboxSettings>,
     /// Recordings that are being written down, and who wants to know.
@@ -151,6 +157,7 @@ impl Switchboard {
             numbers: BTreeMap::new(),
             agents: BTreeMap::new(),
             applications: BTreeMap::new(),
+            domains: BTreeMap::new(),
             queues: BTreeMap::new(),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -169,6 +176,8 @@ impl Switchboard {
             about: None,
             asked: BTreeMap::new(),
             tapes: BTreeMap::new(),
+            listens: BTreeMap::new(),
+            streams: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
             transcripts: BTreeMap::new(),
             messages: BTreeMap::new(),
@@ -202,9 +211,13 @@ impl Switchboard {
                 drop(self.applications.insert(application.sid, application));
             }
             Input::ApplicationRemoved(sid) => drop(self.applications.remove(&sid)),
+            Input::SipDomain(domain) => drop(self.domains.insert(domain.name.clone(), domain)),
+            Input::SipDomainRemoved(name) => drop(self.domains.remove(&name)),
             Input::Agent(agent) => drop(self.agents.insert(agent.user.clone(), agent)),
             Input::AgentRemoved { user } => drop(self.agents.remove(&user)),
             Input::Transcribed { recording, outcome } => self.transcribed(recording, outcome),
+            Input::Heard(event) => self.on_heard(event),
+            Input::Stream(event) => self.on_stream(event),
             Input::Mailbox(settings) => drop(self.mailboxes.insert(settings.mailbox, settings)),
             Input::MailboxRemoved(mailbox) => drop(self.mailboxes.remove(&mailbox)),
             Input::Queue(queue) => self.configure_queue(queue),

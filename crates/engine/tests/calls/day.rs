@@ -68,6 +68,12 @@ pub struct Day {
     pub ended_plays: u64,
     pub tapes: BTreeMap<RecordingId, (RecordSource, Mono)>,
     pub plans: Vec<media_port::RecordPlan>,
+    /// What was asked of whoever carries audio to applications.
+    pub streams: Vec<StreamOrder>,
+    /// What was asked of whoever listens to callers.
+    pub listens: Vec<ListenOrder>,
+    /// Legs by which applications speak.
+    voices: BTreeMap<StreamSid, LegId>,
     pub paused: Vec<(RecordingId, Option<media_port::Pause>)>,
     /// What is recorded is silence.
     pub nobody_speaks: bool,
@@ -116,6 +122,9 @@ impl Day {
             ended_plays: 0,
             tapes: BTreeMap::new(),
             plans: Vec::new(),
+            streams: Vec::new(),
+            listens: Vec::new(),
+            voices: BTreeMap::new(),
             paused: Vec::new(),
             nobody_speaks: false,
         };
@@ -177,6 +186,9 @@ impl Day {
                 self.open_plays.remove(play);
                 self.ended_plays += 1;
             }
+            if let Input::Stream(StreamEvent::Ended { stream, .. }) = &input {
+                self.voices.remove(stream);
+            }
             let mut out = Vec::new();
             self.board.handle(self.now, input, &mut out);
             for effect in out {
@@ -223,6 +235,16 @@ impl Day {
                 if self.refuse_connections && matches!(report, VoiceReport::Connected { .. }) {
                     todo.push_back(Input::Routed { request, outcome: Err(refusal()) });
                 }
+            }
+            Effect::Listen(order) => self.listens.push(order),
+            Effect::Stream(order) => {
+                if let StreamOrder::Close { stream } = &order {
+                    self.voices.remove(stream);
+                }
+                if let StreamOrder::Open(plan) = &order {
+                    self.voices.extend(plan.voice.map(|voice| (plan.stream, voice)));
+                }
+                self.streams.push(order);
             }
             Effect::Record(_)
             | Effect::Callback { .. }
@@ -365,7 +387,9 @@ impl Day {
     fn check_routes(&self) {
         for (leg, ear) in &self.ears {
             if let Some(Route::Bridge(other)) = ear.route {
-                assert!(self.alive.contains_key(&LegId(other)), "{leg:?} listens to {other}, which is gone");
+                let there =
+                    self.alive.contains_key(&LegId(other)) || self.voices.values().any(|v| v.0 == other);
+                assert!(there, "{leg:?} listens to {other}, which is gone");
             }
         }
     }

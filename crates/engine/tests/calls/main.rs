@@ -15,6 +15,8 @@ mod parking;
 mod random;
 mod recordings;
 mod refers;
+mod speech;
+mod streams;
 mod supervise;
 mod tasks;
 mod updates;

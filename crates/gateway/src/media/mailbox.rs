@@ -1,7 +1,7 @@
 //! How everybody reaches a media thread: a bounded queue and a waker.
 
 use super::ports::Lease;
-use media::control::LegId;
+use media::control::{LegId, RecordingId};
 use media::exchange::Order;
 use media::srtp::Keys;
 use mio::Waker;
@@ -37,6 +37,11 @@ pub(super) enum Message {
         leg: LegId,
         bytes: Box<[u8]>,
     },
+    /// What comes of this recording goes to whoever listens, not to the disk.
+    Tap {
+        tap: RecordingId,
+        sink: tokio::sync::mpsc::Sender<Vec<i16>>,
+    },
     /// From now on the leg's packets are protected by these keys, or no longer.
     Secure {
         leg: LegId,
@@ -58,6 +63,7 @@ impl Message {
             Message::Packet { .. } => true,
             Message::Open { .. }
             | Message::OpenWire { .. }
+            | Message::Tap { .. }
             | Message::Secure { .. }
             | Message::Close { .. }
             | Message::Stop => false,

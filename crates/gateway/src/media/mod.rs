@@ -10,7 +10,7 @@ use base::{Clock, Entropy};
 use mailbox::{Mailbox, Message, mailbox};
 use media::clip::Piece;
 use media::control::{
-    Command, Event, LegId, PlayEnd, PlayId, Prompt, RecordPlan, RecordSource, Recorded, RecordingId,
+    Command, Event, LegId, PlayEnd, PlayId, Prompt, RecordPlan, RecordSource, Recorded, RecordingId, Sides,
 };
 use media::exchange::{Ear, Exchange, Order, Place};
 use media::session::Session;
@@ -34,7 +34,6 @@ use tracing::error;
 
 pub use mailbox::Wire;
 pub use ports::NoPort;
-#[cfg(test)]
 pub(crate) use recorder::header as wav_header;
 pub use thread::{BY_WIRE, MediaCounters};
 
@@ -179,6 +178,28 @@ impl MediaPlane {
     pub fn packet(&self, leg: u64, bytes: &[u8]) {
         if self.shared.home(leg).packet(leg, bytes).is_err() {
             self.shared.counters.audio_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands what a leg says, hears, or both (then interleaved) to `sink` every 20 ms, as 16-bit samples at 8 kHz. The sink
+    /// is dropped at the end: of the leg, by [`untap`](Self::untap), or at once if the leg is tapped too often already.
+    pub fn tap(&self, tap: RecordingId, leg: u64, sides: Sides, sink: mpsc::Sender<Vec<i16>>) {
+        let shared = &self.shared;
+        let plan = RecordPlan { name: "".into(), sides, trim: false, quiet: None, live: true };
+        let source = RecordSource::Leg(leg);
+        let order = Order::Record { recording: tap, source, plan: Arc::new(plan) };
+        // Room is kept for what ends something; a sink that nothing comes for would wait for ever.
+        let told = shared.home(leg).end(Message::Tap { tap, sink });
+        if let Err(error) = told.and_then(|()| shared.home(leg).end(Message::Order(order))) {
+            error!(leg, %error, "could not tap leg {leg}: {error}");
+        }
+    }
+
+    /// Ends a [`tap`](Self::tap); harmless if it has ended.
+    pub fn untap(&self, tap: RecordingId, leg: u64) {
+        let order = Order::StopRecording { recording: tap, source: RecordSource::Leg(leg) };
+        if let Err(error) = self.shared.home(leg).end(Message::Order(order)) {
+            error!(leg, %error, "could not stop tapping leg {leg}: {error}");
         }
     }
 

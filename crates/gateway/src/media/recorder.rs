@@ -238,7 +238,7 @@ mod tests {
         let (events, mut told) = mpsc::channel(4);
         let counters = Arc::new(MediaCounters::default());
         let (recorder, thread) = Recorder::start(folder.to_owned(), events, counters).unwrap();
-        let plan = RecordPlan { name: "RE1".into(), sides, trim, quiet: None };
+        let plan = RecordPlan { name: "RE1".into(), sides, trim, quiet: None, live: false };
         let recording = RecordingId(1);
         assert!(recorder.begin(recording, Arc::new(plan)));
         for &(missed, sample) in batches {
@@ -279,7 +279,8 @@ mod tests {
         let (events, mut told) = mpsc::channel(4);
         let counters = Arc::new(MediaCounters::default());
         let (recorder, thread) = Recorder::start(file.path().join("x"), events, counters).unwrap();
-        let plan = RecordPlan { name: "RE1".into(), sides: Sides::Said, trim: false, quiet: None };
+        let plan =
+            RecordPlan { name: "RE1".into(), sides: Sides::Said, trim: false, quiet: None, live: false };
         recorder.begin(RecordingId(1), Arc::new(plan));
         recorder.stop();
         thread.join().unwrap();

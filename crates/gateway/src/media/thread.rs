@@ -64,6 +64,8 @@ pub(super) struct Outbox {
     events: mpsc::Sender<Event>,
     untold: VecDeque<Event>,
     recorder: Recorder,
+    /// Whoever listens to legs, by what it is recorded as.
+    taps: HashMap<RecordingId, mpsc::Sender<Vec<i16>>>,
     /// Recordings that are over and not ended at the recorder yet.
     unended: VecDeque<RecordingId>,
     counters: Arc<MediaCounters>,
@@ -99,6 +101,7 @@ impl Outbox {
             events,
             untold: VecDeque::new(),
             recorder,
+            taps: HashMap::new(),
             unended: VecDeque::new(),
             counters,
         }
@@ -138,10 +141,17 @@ impl Outbox {
 
 impl Tape for Outbox {
     fn recorded(&mut self, batch: Batch) -> bool {
-        self.recorder.take(batch)
+        match self.taps.get(&batch.recording) {
+            // Who does not listen in time misses it.
+            Some(tap) => tap.try_send(batch.samples).is_ok(),
+            None => self.recorder.take(batch),
+        }
     }
 
     fn record_ended(&mut self, recording: RecordingId) {
+        if self.taps.remove(&recording).is_some() {
+            return;
+        }
         if !self.recorder.end(recording) {
             self.unended.push_back(recording);
         }
@@ -326,6 +336,7 @@ impl MediaThread {
                     self.outbox.wires.insert(leg, wire);
                     self.exchange.order(now, Order::Open { leg }, &mut self.outbox);
                 }
+                Message::Tap { tap, sink } => drop(self.outbox.taps.insert(tap, sink)),
                 Message::Packet { leg, bytes } => {
                     self.outbox.counters.received.fetch_add(1, Ordering::Relaxed);
                     self.exchange.packet(now, leg, BY_WIRE, &bytes, &mut self.outbox);

@@ -43,7 +43,7 @@ pub(super) async fn start(
     let call_id = stack::call_id(&tx.original);
     let srtp = match &source {
         Source::Trunk(name) => shared.trunk(name).map_or(Srtp::Offered, |trunk| trunk.srtp),
-        Source::Phone(_) | Source::Client { .. } => shared.settings.phones_srtp,
+        Source::Phone(_) | Source::Client { .. } | Source::Domain { .. } => shared.settings.phones_srtp,
     };
     // A caller without an offer gets ours, and over UDP and TCP its keys could be read by everybody on the way.
     let shown = offer.is_none() && srtp == Srtp::Offered && stack::wire_of(&tx) != Wire::Tls;
@@ -105,7 +105,7 @@ fn incoming(shared: &Shared, leg: LegId, request: &Request, source: Source, peer
             Address::parse_list(&value)
                 .and_then(|list| list.into_iter().find(|address| address.uri().is_some()))
         }),
-        Source::Phone(_) | Source::Client { .. } => None,
+        Source::Phone(_) | Source::Client { .. } | Source::Domain { .. } => None,
     };
     let identity = asserted.or(from);
     let user = identity.as_ref().and_then(Address::uri).and_then(|uri| uri.user).unwrap_or_default();
@@ -117,7 +117,7 @@ fn incoming(shared: &Shared, leg: LegId, request: &Request, source: Source, peer
     let anonymous = withheld || user.is_empty() || user.eq_ignore_ascii_case("anonymous");
     let trunk = match &source {
         Source::Trunk(name) => shared.trunk(name),
-        Source::Phone(_) | Source::Client { .. } => None,
+        Source::Phone(_) | Source::Client { .. } | Source::Domain { .. } => None,
     };
     let normalise = |number: String| match trunk {
         Some(trunk) => trunk.rules.numbering.normalise(&number),

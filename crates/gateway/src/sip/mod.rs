@@ -42,7 +42,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 use trunks::{Trunks, Wire};
 
-pub use settings::{Limits, PhoneDirectory, SipSettings, TlsListener, TrunkError, TrunkSettings};
+pub use settings::{
+    DomainRules, Limits, PhoneDirectory, SipSettings, TlsListener, TrunkError, TrunkSettings,
+};
 pub use trunks::{TrunkRegistration, TrunkState};
 pub use waiting::Waiting;
 
@@ -303,6 +305,12 @@ impl Shared {
             || self.settings.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host))
             || (self.settings.dev && (host == "localhost" || ip.is_some_and(|ip| ip.is_loopback())))
             || self.phones.serves(host)
+    }
+
+    /// What protects a SIP domain. A name of the server's own is none.
+    fn domain_rules(&self, host: &str) -> Option<DomainRules> {
+        let own = self.settings.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host));
+        if own { None } else { self.phones.domain(host) }
     }
 
     fn next_inbound_leg(&self) -> LegId {

@@ -140,6 +140,10 @@ fn targets(shared: &Shared, invite: &Invite) -> Result<Plan, (Cause, u16)> {
             }
             let user = parts.user.clone().unwrap_or_default();
             let registered = || !lock(&shared.registrar).bindings(&user, now(shared)).is_empty();
+            if shared.domain_rules(&parts.host).is_some() {
+                // Users of a SIP domain are none of the server's own.
+                return phones(shared, &format!("{user}@{}", parts.host.to_ascii_lowercase()));
+            }
             if shared.is_ours(&parts.host) && parts.port.is_none_or(|port| port == shared.address.port()) {
                 return phones(shared, &user);
             }

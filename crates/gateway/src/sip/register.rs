@@ -9,7 +9,7 @@ use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Request};
 use rsipstack::transaction::transaction::Transaction;
 use sip::address::Address;
-use sip::digest::{Credentials, DigestError};
+use sip::digest::{Credentials, DigestError, PhoneSecret};
 use sip::port::Event;
 use sip::registrar::{EXPIRES_MIN, Register, Transport};
 use std::net::SocketAddr;
@@ -28,6 +28,26 @@ pub(super) struct Refusal {
 
 /// Checks that a request comes from a phone of ours: the user it proved to be, or how to refuse it.
 pub(super) fn prove(shared: &Shared, request: &Request, peer: SocketAddr) -> Result<String, Refusal> {
+    prove_by(shared, request, peer, |user, realm| shared.phones.secret(user, realm))
+}
+
+/// The same for a user of a SIP domain.
+pub(super) fn prove_at(
+    shared: &Shared,
+    request: &Request,
+    peer: SocketAddr,
+    domain: &str,
+    registers: bool,
+) -> Result<String, Refusal> {
+    prove_by(shared, request, peer, |user, realm| shared.phones.domain_secret(domain, user, realm, registers))
+}
+
+fn prove_by(
+    shared: &Shared,
+    request: &Request,
+    peer: SocketAddr,
+    secret_of: impl Fn(&str, &str) -> Option<PhoneSecret>,
+) -> Result<String, Refusal> {
     let now = shared.settings.clock.now();
     let call_id = stack::call_id(request);
     let challenge = |stale: bool| challenge(shared, stale);
@@ -46,7 +66,7 @@ pub(super) fn prove(shared: &Shared, request: &Request, peer: SocketAddr) -> Res
     let user = credentials.user();
     let method = request.method.to_string();
     // Looked up before the lock: the directory is not ours and may take its time.
-    let secret = shared.phones.secret(&user, &shared.settings.realm());
+    let secret = secret_of(&user, &shared.settings.realm());
     let checked = lock(&shared.guard).check(&credentials, &method, secret.as_ref(), now.wall);
     match checked {
         Ok(()) => Ok(user),
@@ -81,8 +101,21 @@ pub(super) async fn register(shared: &Arc<Shared>, tx: Transaction) {
         shared.edge.offended(peer.ip(), "it would register with domains that are not ours");
         return shared.refuse(tx, 404).await;
     }
-    let user = match prove(shared, &tx.original, peer) {
-        Ok(user) if of.user.as_deref() == Some(user.as_str()) => user,
+    let domain = shared.domain_rules(&of.host).map(|rules| (rules, of.host.to_ascii_lowercase()));
+    if domain.as_ref().is_some_and(|(rules, _)| !rules.registers) {
+        info!(sip.call_id = %call_id, peer = %peer, "{peer} would register with a domain that takes no phones");
+        return shared.refuse(tx, 403).await;
+    }
+    let proved = match &domain {
+        Some((_, domain)) => prove_at(shared, &tx.original, peer, domain, true),
+        None => prove(shared, &tx.original, peer),
+    };
+    let user = match proved {
+        Ok(user) if of.user.as_deref() == Some(user.as_str()) => match domain {
+            // Users of different domains are different people.
+            Some((_, domain)) => format!("{user}@{domain}"),
+            None => user,
+        },
         Ok(user) => {
             warn!(sip.call_id = %call_id, peer = %peer, "{user} would register somebody else");
             return shared.refuse(tx, 403).await;

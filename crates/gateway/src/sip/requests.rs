@@ -2,8 +2,10 @@
 
 use super::edge::lock;
 use super::leg::{asked, description_of_request};
-use super::settings::TrunkSettings;
+use super::register::Refusal;
+use super::settings::{DomainRules, TrunkSettings};
 use super::stack::{self, ALLOW, SUPPORTED};
+use super::trunks::Wire;
 use super::{Order, Shared, inbound, register, waiting};
 use rsipstack::dialog::DialogId;
 use rsipstack::dialog::dialog::Dialog;
@@ -36,6 +38,8 @@ enum Origin {
     /// It must prove to be a phone.
     Phone,
     Stranger,
+    /// It calls a SIP domain, which says itself who may.
+    Domain(DomainRules, String),
 }
 
 /// Takes requests from the stack until it stops.
@@ -206,7 +210,17 @@ async fn invite(shared: Arc<Shared>, tx: Transaction) {
         }
         return shared.refuse(tx, status).await;
     }
-    let source = match shared.origin_of(&tx.original, peer, stack::over_stream(&tx)) {
+    let domain = stack::uri_of(&tx.original).1;
+    let rules = shared.domain_rules(&domain);
+    let origin = match rules {
+        Some(rules) => Origin::Domain(rules, domain),
+        None => shared.origin_of(&tx.original, peer, stack::over_stream(&tx)),
+    };
+    let source = match origin {
+        Origin::Domain(rules, domain) => match may_call(&shared, &tx, peer, &rules, &domain) {
+            Ok(user) => Source::Domain { domain: rules.sid, user },
+            Err(refusal) => return shared.reply(tx, refusal.status, refusal.headers).await,
+        },
         Origin::Trunk(name) => Source::Trunk(name),
         Origin::Stranger => {
             info!(sip.call_id = %call_id, peer = %peer, "a call from {peer} is refused: neither trunk nor phone");
@@ -237,6 +251,33 @@ async fn invite(shared: Arc<Shared>, tx: Transaction) {
         }
     };
     inbound::start(shared, tx, source, peer, offer, timer).await;
+}
+
+/// Who calls a SIP domain, if they may: lists of networks and of credentials must both be met where there are both, and a
+/// domain without any takes no calls.
+fn may_call(
+    shared: &Shared,
+    tx: &Transaction,
+    peer: SocketAddr,
+    rules: &DomainRules,
+    domain: &str,
+) -> Result<Option<String>, Refusal> {
+    let forbidden = || Refusal { status: 403, headers: Vec::new() };
+    if rules.secure && stack::wire_of(tx) != Wire::Tls {
+        info!(peer = %peer, "a call from {peer} is refused: {domain} takes calls over TLS only");
+        return Err(forbidden());
+    }
+    let elsewhere =
+        rules.networks.as_ref().is_some_and(|all| !all.iter().any(|network| network.contains(peer.ip())));
+    if elsewhere || (rules.networks.is_none() && !rules.by_password) {
+        info!(peer = %peer, "a call from {peer} is refused: it is in no list of {domain}");
+        shared.edge.offended(peer.ip(), "it calls a domain whose lists it is not in");
+        return Err(forbidden());
+    }
+    match rules.by_password {
+        true => register::prove_at(shared, &tx.original, peer, domain, false).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Cheap checks that need no secret: the status to refuse with, if any.

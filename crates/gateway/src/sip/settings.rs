@@ -117,10 +117,41 @@ pub struct Limits {
     pub connection_idle: Duration,
 }
 
+/// What protects a SIP domain. A domain that nothing protects takes no calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainRules {
+    /// Which.
+    pub sid: base::SipDomainSid,
+    /// Phones may register.
+    pub registers: bool,
+    /// Calls come over TLS only.
+    pub secure: bool,
+    /// Callers must know a password.
+    pub by_password: bool,
+    /// Where calls may come from; `None`: from anywhere.
+    pub networks: Option<Vec<Network>>,
+}
+
 /// The phones that may register: the server's users.
 pub trait PhoneDirectory: Send + Sync {
     /// What `user` proves to know, hashed for `realm` if it is hashed. `None`: no such phone.
     fn secret(&self, user: &str, realm: &str) -> Option<PhoneSecret>;
+
+    /// What protects a SIP domain; `None`: there is none of this name.
+    fn domain(&self, _name: &str) -> Option<DomainRules> {
+        None
+    }
+
+    /// What `user` of a SIP domain proves to know, to call or (`registers`) to register there.
+    fn domain_secret(
+        &self,
+        _domain: &str,
+        _user: &str,
+        _realm: &str,
+        _registers: bool,
+    ) -> Option<PhoneSecret> {
+        None
+    }
 
     /// Whether `domain` is one of ours, besides [`SipSettings::domains`].
     fn serves(&self, _domain: &str) -> bool {

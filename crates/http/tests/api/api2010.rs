@@ -142,3 +142,83 @@ async fn queues_are_made_found_by_name_and_deleted_empty() {
     house.delete(&one).await.is(204);
     house.get(&one).await.refused(404, 20404);
 }
+
+// covers: GET /2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers/{CountryCode}.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers/{CountryCode}/Local.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers/{CountryCode}/MachineToMachine.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers/{CountryCode}/Mobile.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers/{CountryCode}/National.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers/{CountryCode}/SharedCost.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers/{CountryCode}/TollFree.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers/{CountryCode}/Voip.json
+#[tokio::test]
+async fn numbers_of_the_pool_are_searched_and_bought_once() {
+    let pool = ["+15550100007", "+15550100008", "+18005550100", "+493012345678"];
+    let house = House::with(|api| {
+        api.dev = false;
+        api.number_pool = pool.iter().map(|number| number.parse().unwrap()).collect();
+    })
+    .await;
+    let countries = house.get(&at("/AvailablePhoneNumbers.json")).await.is(200).json();
+    let codes: Vec<_> =
+        countries["countries"].as_array().unwrap().iter().map(|c| &c["country_code"]).collect();
+    assert_eq!(codes, ["DE", "US"]);
+    let germany = house.get(&at("/AvailablePhoneNumbers/DE.json")).await.is(200).json();
+    assert_eq!(germany["subresource_uris"]["local"], at("/AvailablePhoneNumbers/DE/Local.json"));
+    house.get(&at("/AvailablePhoneNumbers/FR.json")).await.refused(404, 20404);
+    house.get(&at("/AvailablePhoneNumbers/XX/Local.json")).await.refused(404, 20404);
+    let found = async |rest: &str| -> Vec<String> {
+        let page = house.get(&at(&format!("/AvailablePhoneNumbers/{rest}"))).await.is(200).json();
+        let numbers = page["available_phone_numbers"].as_array().unwrap();
+        numbers.iter().map(|n| n["phone_number"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(found("US/Local.json").await, pool[..2]);
+    assert_eq!(found("US/Mobile.json").await, pool[..2]);
+    assert_eq!(found("US/National.json?PageSize=1").await, pool[..1]);
+    assert_eq!(found("US/TollFree.json").await, pool[2..3]);
+    assert_eq!(found("DE/Local.json").await, pool[3..]);
+    assert_eq!(found("US/Local.json?Contains=*8").await, pool[1..2]);
+    assert_eq!(found("US/Local.json?AreaCode=800").await, [""; 0]);
+    for kind in ["Voip", "SharedCost", "MachineToMachine"] {
+        assert_eq!(found(&format!("US/{kind}.json")).await, [""; 0], "{kind}");
+    }
+    let numbers = at("/IncomingPhoneNumbers.json");
+    let bought = house.post(&numbers, &[("AreaCode", "555")]).await;
+    assert_eq!(bought.is(201).at("phone_number"), pool[0]);
+    assert_eq!(found("US/Local.json").await, pool[1..2], "what was bought is free no more");
+    house.post(&numbers, &[("AreaCode", "999")]).await.refused(400, 21422);
+    let free = at("/IncomingPhoneNumbers/TollFree.json");
+    assert_eq!(house.post(&free, &[("PhoneNumber", pool[2])]).await.is(201).at("type"), "toll-free");
+    assert_eq!(house.all(&free, "incoming_phone_numbers").await.len(), 1);
+    let local = at("/IncomingPhoneNumbers/Local.json");
+    assert_eq!(house.all(&local, "incoming_phone_numbers").await[0]["phone_number"], pool[0]);
+}
+
+// covers: POST /2010-04-01/Accounts/{AccountSid}/Tokens.json
+#[tokio::test]
+async fn a_token_has_the_operators_servers_and_is_good_for_a_while() {
+    let house = House::with(|api| {
+        api.ice.urls = vec!["stun:stun.example.com:3478".to_owned(), "turn:turn.example.com:3478".to_owned()];
+        api.ice.secret = Some(base::Secret::new("s".to_owned()));
+    })
+    .await;
+    let token = house.post(&at("/Tokens.json"), &[("Ttl", "600")]).await.is(201).json();
+    assert_eq!((&token["ttl"], &token["account_sid"]), (&"600".into(), &ACCOUNT.into()));
+    let servers = token["ice_servers"].as_array().unwrap();
+    assert_eq!(
+        (servers[0]["url"].as_str(), servers[0].get("credential")),
+        (Some("stun:stun.example.com:3478"), None)
+    );
+    assert_eq!(servers[1]["urls"], "turn:turn.example.com:3478");
+    // As RFC 5389 servers with a shared secret check it: HMAC-SHA1 of the user name, which begins with its end.
+    let username = servers[1]["username"].as_str().unwrap();
+    let until: i64 = username.split(':').next().unwrap().parse().unwrap();
+    assert_eq!(until, house.api.clock.now().wall.seconds() + 600);
+    assert_eq!(
+        (&servers[1]["credential"], username),
+        (&token["password"], token["username"].as_str().unwrap())
+    );
+    assert_eq!(token["password"].as_str().unwrap().len(), 28);
+    house.post(&at("/Tokens.json"), &[("Ttl", "90000")]).await.refused(400, 20001);
+}

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use base::*;
 use base64::Engine;
 use engine::call::SwitchboardSettings;
-use http_api::{Api, Metrics, NoLines, NoRecordings, Readiness, ReadyState, Sids, router};
+use http_api::{Api, Metrics, NoLines, NoRecordings, Readiness, ReadyState, Sids, Validations, router};
 use owner::{Voice, VoiceOutputs, VoiceSettings, Workspaces, WorkspacesSettings};
 use serde_json::Value;
 use std::sync::Arc;
@@ -121,6 +121,8 @@ impl House {
         let (sip, sip_inbox) = mpsc::channel(1000);
         let (media, media_inbox) = mpsc::channel(1000);
         let (fetch, fetch_inbox) = mpsc::channel(1000);
+        let (listen, _) = mpsc::channel(1000);
+        let (streams, _) = mpsc::channel(1000);
         let (transcribe, _) = mpsc::channel(1000);
         let settings = VoiceSettings {
             store: store.clone(),
@@ -129,7 +131,9 @@ impl House {
             workspaces: workspaces.clone(),
             switchboard: SwitchboardSettings::new(ACCOUNT.parse().unwrap(), BASE),
         };
-        let voice = Voice::start(settings, VoiceOutputs { sip, media, fetch, transcribe }).await.unwrap();
+        let voice = Voice::start(settings, VoiceOutputs { sip, media, fetch, listen, streams, transcribe })
+            .await
+            .unwrap();
         let mut api = Api {
             workspaces,
             voice,
@@ -140,6 +144,8 @@ impl House {
             number_pool: Vec::new(),
             sip_realm: "tandem".into(),
             phones: owner::Phones::default(),
+            sip_directory: owner::SipDirectory::default(),
+            validations: Validations::default(),
             readiness: Readiness::default(),
             metrics: Metrics::default(),
             recordings: Arc::new(NoRecordings),

@@ -204,7 +204,8 @@ fn channel(world: &World, recording: u64, channel: usize, channels: usize) -> Ve
 fn a_leg_is_recorded_on_two_channels_and_a_mixer_on_one() {
     for count in [1, 2] {
         let mut world = World::new(count);
-        let plan = |sides| Arc::new(RecordPlan { name: "x".into(), sides, trim: false, quiet: None });
+        let plan =
+            |sides| Arc::new(RecordPlan { name: "x".into(), sides, trim: false, quiet: None, live: false });
         for leg in [1, 2, 3] {
             world.leg(leg, Codec::Pcmu);
             world.route(leg, Route::Mixer(MixerId(7)));

@@ -3,6 +3,7 @@
 
 mod assignment;
 mod bad_input;
+mod caller_ids;
 mod conference;
 mod crash;
 mod documents;
@@ -15,4 +16,7 @@ mod recording;
 mod refer;
 mod restart;
 mod scene;
+mod sip_domains;
+mod speech;
+mod streams;
 mod voicemail;

@@ -195,6 +195,11 @@ async fn s3_8_nobody_accepts_the_number_outside_is_called_and_then_the_queues_ma
     it.stop().await;
 }
 
+// covers: GET /2010-04-01/Accounts/{AccountSid}/Transcriptions.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/Transcriptions/{Sid}.json, DELETE /2010-04-01/Accounts/{AccountSid}/Transcriptions/{Sid}.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/Recordings/{RecordingSid}/Transcriptions.json
+// covers: GET /2010-04-01/Accounts/{AccountSid}/Recordings/{RecordingSid}/Transcriptions/{Sid}.json
+// covers: DELETE /2010-04-01/Accounts/{AccountSid}/Recordings/{RecordingSid}/Transcriptions/{Sid}.json
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_greets_as_its_agent_wants_and_has_messages_written_down() {
     let folder = tempfile::tempdir().unwrap();
@@ -236,6 +241,23 @@ async fn a_mailbox_greets_as_its_agent_wants_and_has_messages_written_down() {
             && message["transcription_text"] == "please call me back"
     })
     .await;
+    // The API shows it too, by itself and with its recording.
+    let all = it.rest.account_path("/Transcriptions.json");
+    let written = it.rest.list(&all, "transcriptions").await.unwrap().remove(0);
+    assert_eq!(
+        (&written["status"], &written["transcription_text"]),
+        (&json!("completed"), &json!("please call me back"))
+    );
+    let text = |name: &str| written[name].as_str().unwrap().to_owned();
+    let (tr, re) = (text("sid"), text("recording_sid"));
+    let of = it.rest.account_path(&format!("/Recordings/{re}/Transcriptions.json"));
+    assert_eq!(it.rest.list(&of, "transcriptions").await.unwrap()[0]["sid"], tr);
+    let one = it.rest.account_path(&format!("/Recordings/{re}/Transcriptions/{tr}.json"));
+    assert_eq!(it.rest.fetch(&one).await.unwrap().ok().unwrap()["sid"], tr);
+    assert_eq!(it.rest.delete(&one).await.unwrap().status, 204);
+    let alone = it.rest.account_path(&format!("/Transcriptions/{tr}.json"));
+    assert_eq!(it.rest.fetch(&alone).await.unwrap().code(), Some(20404));
+    assert_eq!(it.rest.delete(&alone).await.unwrap().code(), Some(20404));
     let nobody = it.centre.own_path("/Workers/WK00000000000000000000000000000009/Voicemail");
     assert_eq!(it.rest.fetch(&nobody).await.unwrap().code(), Some(20404));
     assert_eq!(it.rest.delete(&greeting).await.unwrap().status, 204);

@@ -36,11 +36,13 @@ pub(crate) fn numbers(
     filter: &NumberFilter,
     page: &Page,
 ) -> Answer<Rows<IncomingNumber>> {
-    List::of("numbers", "record", true)
+    let list = List::of("numbers", "record", true)
         .sid("account", account)
         .when_some("number LIKE ?", filter.number.as_deref().map(anywhere))
-        .when_some("friendly_name = ?", filter.friendly_name.clone())
-        .page(db, page, first)
+        .when_some("friendly_name = ?", filter.friendly_name.clone());
+    let list =
+        filter.begins.iter().fold(list, |list, (with, prefixes)| list.begins("number", *with, prefixes));
+    list.page(db, page, first)
 }
 
 /// A `LIKE` pattern: `*` is any digits, everything that is neither digit nor `*` nor `+` is left out.

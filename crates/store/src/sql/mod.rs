@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod deliveries;
 pub(crate) mod journal;
 pub(crate) mod recordings;
+pub(crate) mod resources;
 pub(crate) mod rows;
 pub(crate) mod sync;
 pub(crate) mod users;

@@ -1,6 +1,6 @@
 //! What every question needs: records as JSON, SIDs as text, pages, and the rows of a commit.
 
-use super::{calls, config, deliveries, journal, recordings, sync, voicemails};
+use super::{calls, config, deliveries, journal, recordings, resources, sync, voicemails};
 use crate::db::{Db, Params, Refusal, Row as SqlRow, ToValue, Value};
 use crate::model::Row;
 use crate::{AppendError, Commit, Page, Rows, Seq, Start, StoreError};
@@ -23,6 +23,7 @@ pub(crate) fn commit(db: &dyn Db, commit: &Commit) -> Result<Seq, AppendError> {
             Row::TaskParticipant { account, participant } => sync::participant(db, account, participant)?,
             Row::Voicemail { account, record } => voicemails::save(db, account, record)?,
             Row::VoicemailTranscript(record) => voicemails::transcribed(db, record)?,
+            Row::Resource(resource) => resources::put(db, resource)?,
             Row::Queue(queue) => config::queue_on_demand(db, queue)?,
             Row::Timeline { sid, entry } => calls::timeline_add(db, sid, entry)?,
             Row::Notification(notification) => calls::notification_add(db, notification)?,
@@ -157,6 +158,15 @@ impl List {
             Some(value) => self.when(condition, value),
             None => self,
         }
+    }
+
+    /// `column` begins with one of `prefixes`, or (`with` is false) with none of them.
+    pub(crate) fn begins(mut self, column: &str, with: bool, prefixes: &[&str]) -> Self {
+        let one = format!("{column} LIKE ?");
+        let any = vec![one.as_str(); prefixes.len()].join(" OR ");
+        self.conditions.push(format!("{}({any})", if with { "" } else { "NOT " }));
+        self.values.extend(prefixes.iter().map(|prefix| format!("{prefix}%").to_value()));
+        self
     }
 
     pub(crate) fn sid(self, column: &str, sid: &impl Display) -> Self {

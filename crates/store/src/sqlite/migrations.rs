@@ -15,6 +15,7 @@ const STEPS: &[(u32, &str)] = &[
     (7, include_str!("../../migrations/0007_journal_rows.sqlite.sql")),
     (8, include_str!("../../migrations/0008_audit.sqlite.sql")),
     (10, include_str!("../../migrations/0010_voicemail.sqlite.sql")),
+    (11, include_str!("../../migrations/0011_resources.sqlite.sql")),
 ];
 
 /// The number of the last step.

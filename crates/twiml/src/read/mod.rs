@@ -6,6 +6,7 @@ mod enqueue;
 mod gather;
 pub(crate) mod record;
 mod say;
+pub(crate) mod stream;
 
 use crate::document::{Document, Parsed, VERBS_MAX, WARNINGS_MAX, Warning};
 use crate::verb::{Method, Pause, Play, PlaySource, Redirect, Reject, RejectReason, Verb};
@@ -19,10 +20,8 @@ use roxmltree::Node;
 use std::time::Duration;
 
 /// Verbs of the language that are not performed here.
-const UNSUPPORTED: [&str; 12] = [
-    "Connect", "Echo", "Message", "Pay", "Prompt", "Queue", "Refer", "Siprec", "Sms", "Start", "Stop",
-    "Stream",
-];
+const UNSUPPORTED: [&str; 9] =
+    ["Echo", "Message", "Pay", "Prompt", "Queue", "Refer", "Siprec", "Sms", "Stream"];
 
 /// Longest `<Pause>`, `<Gather timeout>` and the like, in seconds.
 const SECONDS_MAX: u32 = 86_400;
@@ -58,6 +57,9 @@ fn verb(node: Node<'_, '_>, notes: &mut Notes) -> Option<Verb> {
         "Enqueue" => enqueue::enqueue(node, notes).map(|enqueue| Some(Verb::Enqueue(enqueue))),
         "Redirect" => Ok(Some(Verb::Redirect(redirect(node, notes)))),
         "Reject" => Ok(Some(Verb::Reject(reject(node, notes)))),
+        "Start" => stream::start(node, notes),
+        "Stop" => stream::stop(node, notes),
+        "Connect" => stream::connect(node, notes),
         "Hangup" => {
             Element::new(node, notes).finish_unless_failed();
             Ok(Some(Verb::Hangup))

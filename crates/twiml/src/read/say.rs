@@ -1,9 +1,10 @@
 //! `<Say>` and the speech markup inside it.
 
 use super::element::Element;
-use super::{Failure, Notes};
+use super::{Failure, Notes, shorten};
 use crate::verb::{SAY_CHARS_MAX, Say};
 use roxmltree::Node;
+use std::collections::BTreeSet;
 
 /// Codes of a wrong loop and a wrong language.
 pub(super) type SayCodes = [u32; 2];
@@ -16,7 +17,11 @@ pub(super) fn say(node: Node<'_, '_>, notes: &mut Notes, codes: SayCodes) -> Res
     let times = element.times(codes[0]);
     let voice = element.text("voice");
     let language = element.parse("language", codes[1], language).unwrap_or_else(default_language);
-    let mut text = spoken(node);
+    let (mut text, plain) = spoken(node);
+    for name in plain {
+        let message = format!("<{}> in <Say> changes nothing: its words are said plainly", shorten(&name));
+        element.notes.warn(node, 12200, message);
+    }
     if text.is_empty() {
         element.illegal(13520, "<Say> has nothing to say");
     }
@@ -44,17 +49,20 @@ pub(super) fn language(text: &str) -> Option<String> {
     (letters && text.len() <= 35 && parts.all(subtag)).then(|| text.to_owned())
 }
 
-/// The words to be said: markup is turned into punctuation and spelling, blanks are collapsed.
-fn spoken(node: Node<'_, '_>) -> String {
+/// The words to be said: markup is turned into punctuation and spelling, blanks are collapsed. With the names of what
+/// cannot be heard, each once.
+fn spoken(node: Node<'_, '_>) -> (String, BTreeSet<String>) {
     let mut speech = Speech::default();
     speech.children(node);
     speech.text.truncate(speech.text.trim_end().len());
-    speech.text
+    (speech.text, speech.plain)
 }
 
 #[derive(Default)]
 struct Speech {
     text: String,
+    /// Tags without an effect.
+    plain: BTreeSet<String>,
 }
 
 impl Speech {
@@ -85,7 +93,11 @@ impl Speech {
                 Some("expletive") => self.words(" beep "),
                 _ => self.children(node),
             },
-            _ => self.children(node),
+            "speak" => self.children(node),
+            other => {
+                self.plain.insert(other.to_owned());
+                self.children(node);
+            }
         }
     }
 
@@ -105,6 +117,7 @@ impl Speech {
     fn spelled(&mut self, node: Node<'_, '_>) {
         let mut inner = Self::default();
         inner.children(node);
+        self.plain.append(&mut inner.plain);
         let mut letters = String::new();
         for letter in inner.text.chars().filter(|c| c.is_alphanumeric()) {
             letters.push(letter);

@@ -16,12 +16,21 @@ use wire::page::{Listing, PageQuery, SIZE_MAX};
 const KEYS_MAX: u32 = 1_000;
 
 pub(super) async fn list(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
+    listed(app, ac, asked, ("Keys.json", "keys")).await
+}
+
+/// Signing keys are API keys by another name.
+pub(super) async fn list_signing(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
+    listed(app, ac, asked, ("SigningKeys.json", "signing_keys")).await
+}
+
+async fn listed(app: App, ac: AccountSid, asked: Asked, (path, key): (&str, &'static str)) -> Outcome {
     own(&asked, ac)?;
     let query = PageQuery::parse(&asked.params, SIZE_MAX)?;
     let rows = app.store.api_keys(ac, store_page::ask(&query)).await?;
     let page = store_page::page(&query, rows, |key| key.sid, |key| api2010::api_key(&key));
-    let path = store_page::uri(ac, "Keys.json");
-    Ok(ok(Listing { path, key: "keys", filters: Vec::new(), query }.v2010(page)))
+    let path = store_page::uri(ac, path);
+    Ok(ok(Listing { path, key, filters: Vec::new(), query }.v2010(page)))
 }
 
 /// The only answer that tells the secret.

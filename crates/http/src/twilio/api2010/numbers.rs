@@ -1,6 +1,6 @@
 //! IncomingPhoneNumbers: numbers that are ours, and what answers them.
 
-use super::own;
+use super::{available, own};
 use crate::answer::{Outcome, created, deleted, ok};
 use crate::ask::{App, Asked, At};
 use crate::store_page;
@@ -11,18 +11,38 @@ use store::model::{IncomingNumber, NumberFilter};
 use tracing::info;
 use wire::ApiError;
 use wire::api2010::{self, NumberForm};
+use wire::numbering::{TOLL_FREE, fits};
 use wire::page::{Listing, PageQuery, SIZE_MAX};
 
-pub(super) async fn list(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
+/// A page of them, at `path`; `toll_free`: only those that are, or are not.
+async fn listed(app: App, ac: AccountSid, asked: Asked, path: &str, toll_free: Option<bool>) -> Outcome {
     own(&asked, ac)?;
     let query = PageQuery::parse(&asked.params, SIZE_MAX)?;
+    let begins = toll_free.map(|with| (with, TOLL_FREE));
     let text = |name: &str| asked.params.filled(name).map(str::to_owned);
-    let filter = NumberFilter { number: text("PhoneNumber"), friendly_name: text("FriendlyName") };
+    let filter = NumberFilter { number: text("PhoneNumber"), friendly_name: text("FriendlyName"), begins };
     let rows = app.store.numbers(ac, filter, store_page::ask(&query)).await?;
     let page = store_page::page(&query, rows, |n| n.sid, |n| api2010::incoming_number(&n));
     let filters = asked.params.filters(&["PhoneNumber", "FriendlyName", "Beta", "Origin"]);
-    let path = store_page::uri(ac, "IncomingPhoneNumbers.json");
+    let path = store_page::uri(ac, path);
     Ok(ok(Listing { path, key: "incoming_phone_numbers", filters, query }.v2010(page)))
+}
+
+pub(super) async fn list(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
+    listed(app, ac, asked, "IncomingPhoneNumbers.json", None).await
+}
+
+pub(super) async fn list_local(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
+    listed(app, ac, asked, "IncomingPhoneNumbers/Local.json", Some(false)).await
+}
+
+/// That a number is a mobile phone's cannot be told by its digits.
+pub(super) async fn list_mobile(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
+    listed(app, ac, asked, "IncomingPhoneNumbers/Mobile.json", Some(false)).await
+}
+
+pub(super) async fn list_toll_free(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
+    listed(app, ac, asked, "IncomingPhoneNumbers/TollFree.json", Some(true)).await
 }
 
 async fn find(app: &App, ac: AccountSid, pn: PhoneNumberSid) -> Result<IncomingNumber, ApiError> {
@@ -33,8 +53,15 @@ async fn find(app: &App, ac: AccountSid, pn: PhoneNumberSid) -> Result<IncomingN
 pub(super) async fn create(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
     own(&asked, ac)?;
     let form = NumberForm::parse(&asked.params)?;
-    let Some(number) = asked.params.phone("PhoneNumber", 21421)? else {
-        return Err(ApiError::with(21421, "PhoneNumber is required: area codes are not searched").into());
+    let number = match (asked.params.phone("PhoneNumber", 21421)?, asked.params.filled("AreaCode")) {
+        (Some(number), _) => number,
+        (None, Some(area)) => {
+            let mut found = available::free(&app, 1, |number| fits(number, Some(area), None)).await?;
+            found.pop().ok_or_else(|| ApiError::of(21422))?
+        }
+        (None, None) => {
+            return Err(ApiError::with(21421, "PhoneNumber or AreaCode is required").into());
+        }
     };
     if !app.dev && !app.number_pool.contains(&number) {
         return Err(ApiError::of(21422).into());

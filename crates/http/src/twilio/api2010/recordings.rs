@@ -120,6 +120,8 @@ async fn remove_one(app: &App, ac: AccountSid, re: RecordingSid) -> Outcome {
         };
     }
     app.recordings.remove(re).await.map_err(ApiError::internal)?;
+    // What was written down of it goes with it.
+    app.store.resource_remove(re.to_string()).await?;
     info!(recording.sid = %re, account.sid = %ac, "recording {re} was deleted");
     Ok(deleted())
 }
