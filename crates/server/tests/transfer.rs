@@ -11,7 +11,7 @@ const ANA: Tone = Tone(440);
 const BO: Tone = Tone(620);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_warm_transfer_puts_the_caller_on_hold_and_then_all_three_together_until_the_first_leaves() {
+async fn a_warm_transfer_keeps_the_caller_on_hold_while_the_agents_talk_until_the_first_leaves() {
     let it = Desk::open().await;
     let caller = it.trunk.caller("+15557770001", CALLER).dials(desk::NUMBER).await.expect("dials");
     let (task, first) = it.offered(&it.ana.worker).await;
@@ -28,18 +28,15 @@ async fn a_warm_transfer_puts_the_caller_on_hold_and_then_all_three_together_unt
     let (again, second) = it.offered(&it.bo.worker).await;
     assert_eq!(again, task, "one task, two reservations");
     let bo = it.accepts(&it.bo, &task, &second).await;
-    // One at a time: who is heard is told by their tone.
-    bo.sings(None);
-    caller.hears(ANA, WITHIN).await.expect("off hold, hears Ana");
-    ana.sings(None);
-    bo.hears(CALLER, WITHIN).await.expect("Bo hears the caller");
-    bo.sings(Some(BO));
-    caller.hears(BO, WITHIN).await.expect("and the caller Bo");
+    ana.hears(BO, WITHIN).await.expect("talks with Bo first");
+    bo.hears(ANA, WITHIN).await.expect("and Bo with Ana");
+    caller.hears(Heard::Music, WITHIN).await.expect("still on hold");
     it.transfer_is(&task, &transfer, "complete").await;
     assert_eq!(it.task(&task).await["assignment_status"], "assigned");
     ana.hangs_up().await.expect("Ana leaves");
     it.reservation_is(&first, "wrapping").await;
-    caller.hears(BO, WITHIN).await.expect("goes on with Bo");
+    caller.hears(BO, WITHIN).await.expect("off hold, goes on with Bo");
+    bo.hears(CALLER, WITHIN).await.expect("Bo hears the caller");
     assert_eq!(it.task(&task).await["assignment_status"], "assigned");
     caller.hangs_up().await.expect("hangs up");
     assert!(matches!(bo.ends(WITHIN).await.expect("Bo's leg ends"), End::TheyHungUp));
@@ -218,6 +215,9 @@ async fn a_call_that_was_dequeued_is_transferred_warm_cold_and_to_a_queue() {
     bos.does("conference", &[json!(second), conference()]).await;
     let bo = it.bo.phone.rings(WITHIN).await.expect("Bo's phone rings").answers().await.expect("answers");
     anas.hears_of(&first, "transfer.completed").await;
+    ana.hears(BO, WITHIN).await.expect("talks with Bo first");
+    caller.hears(Heard::Music, WITHIN).await.expect("still on hold");
+    anas.does("updateCustomer", &[json!(first), json!({"hold": false})]).await;
     bo.sings(None);
     caller.hears(ANA, WITHIN).await.expect("off hold");
     ana.sings(None);

@@ -110,7 +110,7 @@ impl Switchboard {
         }
     }
 
-    /// The agent joins the conference in which the caller is on hold, and the hold ends.
+    /// The agent joins the conference in which the caller is on hold. The hold ends if nobody else is there for the caller.
     pub(super) fn meet_in_room(
         &mut self,
         reservation: ReservationSid,
@@ -133,8 +133,10 @@ impl Switchboard {
             self.drop_talk(reservation);
             return None;
         };
-        self.hold(conference, customer, false, None);
-        self.note(customer, "hold", format!("off hold: {} takes over", offer.worker_name), Value::Null);
+        // The transferor who is still there talks with their colleague first, and takes the caller off hold when they like.
+        if self.colleague_of(reservation, customer).is_none() {
+            self.off_hold(conference, customer, format!("off hold: {} takes over", offer.worker_name));
+        }
         let participants = json!({"worker": agent, "customer": customer});
         let conference = json!({"sid": conference, "room_name": room, "participants": participants});
         Some(Map::from_iter([("conference".to_owned(), conference)]))
@@ -176,7 +178,10 @@ impl Switchboard {
 
     /// The other live talk with the same caller.
     fn colleague(&self, reservation: ReservationSid) -> Option<ReservationSid> {
-        let customer = self.talks.get(&reservation)?.customer?;
+        self.colleague_of(reservation, self.talks.get(&reservation)?.customer?)
+    }
+
+    fn colleague_of(&self, reservation: ReservationSid, customer: CallSid) -> Option<ReservationSid> {
         let others = self.talks.iter().filter(|(r, _)| **r != reservation);
         let mut live = others.filter(|(_, t)| t.is_live() && t.customer == Some(customer));
         live.next().map(|(r, _)| *r)
@@ -250,6 +255,17 @@ impl Switchboard {
         let room = talk.customer.and_then(|customer| self.calls.get(&customer)).map(|c| c.join);
         if let (Some(Join::Conference(room)), Some(agent)) = (room, agent) {
             self.set_ends(room, agent, ends);
+        }
+        // Nobody is left alone with music by those who were to talk with them.
+        if let (Some(Join::Conference(room)), Some(customer)) = (room, talk.customer) {
+            self.off_hold(room, customer, format!("off hold: {} has left", talk.offer.worker_name));
+        }
+    }
+
+    fn off_hold(&mut self, room: ConferenceSid, customer: CallSid, text: String) {
+        if self.seat_mut(room, customer).is_some_and(|seat| seat.hold) {
+            self.hold(room, customer, false, None);
+            self.note(customer, "hold", text, Value::Null);
         }
     }
 
