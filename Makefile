@@ -6,6 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 web:
 	@scripts/setup.sh run
 	cd apps/web && npm run -s setup && npm run build
+	cd apps/phone && npm run -s setup && npm run build
 	touch crates/http/src/web.rs
 
 .PHONY: web help run build test demo bench check fuzz
@@ -36,12 +37,14 @@ bench: ## Measures decisions, codecs, legs per core, lives of tasks and calls pe
 	cargo build --release -p tandem-server -p tandem-testkit --bins
 	scripts/bench-tasks.sh
 	TANDEM_RTP_PORTS=4000 TANDEM_BIN=$(TARGET)/release/tandem scripts/with-server.sh scripts/bench-calls.sh
+	scripts/bench-desk.sh
 
 check: ## Formatting, clippy with warnings denied, and the house rules
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo run -q -p xtask -- tidy
 	cd apps/web && npm run -s setup && npm run check
+	cd apps/phone && npm run -s setup && npm run check
 
 fuzz: ## Fuzzes every parser for FUZZ_SECONDS each (default 60)
 	@set -e; for target in fuzz/fuzz_targets/*.rs; do fuzz/run.sh $$(basename $$target .rs) $(or $(FUZZ_SECONDS),60); done
