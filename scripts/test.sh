@@ -78,7 +78,9 @@ browsers() {
 }
 
 web_units() {
-  (cd apps/web && npm run -s setup && npm run build && npm test)
+  for app in apps/web apps/phone; do
+    (cd "$app" && npm run -s setup && npm run build && npm test) || return 1
+  done
 }
 
 # Real Tandem, real phones, real Chromium.

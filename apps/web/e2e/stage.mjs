@@ -130,10 +130,7 @@ export class Stage {
     const page = await context.newPage();
     page.setDefaultTimeout(WITHIN);
     const user = new User(this, page);
-    page.on('pageerror', (error) => user.errors.push(String(error)));
-    page.on('console', (message) => {
-      if (message.type() === 'error') user.errors.push(`${message.text()} (${message.location().url})`);
-    });
+    user.watch();
     await page.goto(`${this.url}/desk`);
     await page.getByLabel('Name').fill(login);
     await page.getByLabel('Password').fill(`${login}-demo-desk`);
@@ -169,6 +166,14 @@ export class User {
   constructor(stage, page) {
     this.stage = stage;
     this.page = page;
+  }
+
+  /** Notes what goes wrong in the page. */
+  watch() {
+    this.page.on('pageerror', (error) => this.errors.push(String(error)));
+    this.page.on('console', (message) => {
+      if (message.type() === 'error') this.errors.push(`${message.text()} (${message.location().url})`);
+    });
   }
 
   /** The row of the strip that is about this number. */
@@ -238,9 +243,9 @@ export class User {
     await this.hearsAll(what === 'silence' ? [] : [what]);
   }
 
-  /** These tones at once, and no other. */
-  async hearsAll(tones) {
-    const heard = await this.page.evaluate(listen, { tones, known: TONES, off: TONE_OFF, within: WITHIN });
+  /** These tones at once, and no other, out of the element that plays them. */
+  async hearsAll(tones, ear = 'ear') {
+    const heard = await this.page.evaluate(listen, { ear, tones, known: TONES, off: TONE_OFF, within: WITHIN });
     const want = [...tones].sort((a, b) => a - b).join('+') || 'silence';
     if (heard !== want) throw new Error(`heard ${heard}, not ${want}`);
   }
@@ -272,8 +277,57 @@ export class User {
   }
 }
 
+/** The page of simulated customers, in another tab of somebody who has signed in. */
+export class Customers extends User {
+  static async open(by) {
+    const page = await by.page.context().newPage();
+    page.setDefaultTimeout(WITHIN);
+    const customers = new Customers(by.stage, page);
+    customers.watch();
+    await page.goto(`${by.stage.url}/phone`);
+    return customers;
+  }
+
+  /** Somebody's phone. */
+  phone(name) {
+    return this.page.getByRole('article', { name, exact: true });
+  }
+
+  /** Their call is in this state: `calling`, `ringing`, `live` or `none`. */
+  async isIn(name, state) {
+    const number = await this.phone(name).getAttribute('data-number');
+    await this.page.locator(`[data-number="${number}"][data-call="${state}"]`).waitFor();
+  }
+
+  /** Dials one of the numbers that the page offers, by its name. */
+  async dials(name, to) {
+    const box = this.phone(name).getByRole('combobox', { name: 'To', exact: true });
+    const option = await box.locator('option').filter({ hasText: to }).getAttribute('value');
+    await box.selectOption(option);
+    await this.press(name, 'Call');
+  }
+
+  async press(name, button) {
+    await this.phone(name).getByRole('button', { name: button, exact: true }).click();
+  }
+
+  async keys(name, keys) {
+    for (const key of keys) await this.press(name, key);
+  }
+
+  /** What comes out of their phone, and what the page says of it: a tone in Hz, `Music`, `Speech` or `Silence`. */
+  async hear(name, what) {
+    const said = this.phone(name).locator('.heard');
+    if (typeof what === 'string') return said.filter({ hasText: what }).waitFor();
+    const number = await this.phone(name).getAttribute('data-number');
+    await this.hearsAll([what], `ear-${number.replace('+', '')}`);
+    const told = async () => Math.abs(Number(/^Tone (\d+) Hz$/.exec(await said.textContent())?.[1]) - what) <= TONE_OFF;
+    return this.until(told, `the page says that ${name} hears ${what} Hz`);
+  }
+}
+
 /** Runs in the page: listens until it hears exactly these tones, and answers them, or what it heard last. */
-async function listen({ tones, known, off, within }) {
+async function listen({ ear, tones, known, off, within }) {
   const context = new AudioContext({ sampleRate: 48_000 });
   await context.resume();
   const end = performance.now() + within;
@@ -287,7 +341,7 @@ async function listen({ tones, known, off, within }) {
   const wide = Math.ceil(bin(off));
   try {
     for (let steady = 0; performance.now() < end; ) {
-      const now = document.getElementById('ear')?.srcObject;
+      const now = document.getElementById(ear)?.srcObject;
       if (now && now !== stream) {
         source?.disconnect();
         stream = now;

@@ -11,6 +11,7 @@ const FRIEND = '+15557779021';
 const SEEN = { maria: '+1 555 888 0021', omar: '+1 555 888 0022', friend: '+1 555 777 9021' };
 const TONES = { ana: 440, bo: 620, maria: 800, friend: 1200, kim: 1600, omar: 1000 };
 
+const talk = {};
 let stage, ana, bo, kim;
 const phone = (what, more) => stage.does(what, more);
 const hears = (name, what) => phone('hears', { name, what });
@@ -39,14 +40,17 @@ test('a caller is consulted about with a colleague, talked to by both, and hande
   await bo.presses('Answer', SEEN.maria);
   const room = ana.page.getByRole('group', { name: `In the call with ${SEEN.maria}` });
   await room.getByText('Bo Marsh', { exact: true }).first().waitFor();
+  // The agents talk first.
+  await ana.hears(TONES.bo);
+  await bo.hears(TONES.ana);
+  await hears('maria', 'music');
+  await ana.looks('desk-consult');
+  await ana.presses('Merge all', SEEN.maria);
   await hears('maria', [TONES.ana, TONES.bo]);
   await ana.presses(`Hold ${SEEN.maria}`, SEEN.maria);
   await hears('maria', 'music');
   await ana.hears(TONES.bo);
-  await bo.hears(TONES.ana);
-  await ana.looks('desk-consult');
-  await ana.presses('Merge all', SEEN.maria);
-  await hears('maria', [TONES.ana, TONES.bo]);
+  // Whoever is on hold then comes off it.
   await ana.presses('Hand over and leave', SEEN.maria);
   await hears('maria', TONES.bo);
   await bo.hears(TONES.maria);
@@ -74,6 +78,42 @@ test('somebody outside is consulted under a chosen number, and the caller is lef
   await bo.completes();
 });
 
+test('a queue is consulted: whoever is free there talks with the agent first, and gives the caller back', async () => {
+  await phone('calls', { name: 'maria', from: MARIA, to: QUEUE, tone: TONES.maria });
+  const agent = await stage.whoRings([ana, bo], SEEN.maria);
+  const [other, own, theirs] = agent === ana ? [bo, TONES.ana, TONES.bo] : [ana, TONES.bo, TONES.ana];
+  await agent.presses('Answer', SEEN.maria);
+  await agent.hears(TONES.maria);
+  await agent.presses('Transfer', SEEN.maria);
+  await agent.page.getByRole('button', { name: 'Consult: Support' }).click();
+  await other.presses('Answer', SEEN.maria);
+  await agent.hears(theirs);
+  await other.hears(own);
+  await hears('maria', 'music');
+  await other.presses('Hand over and leave', SEEN.maria);
+  await agent.hears(TONES.maria);
+  await hears('maria', own);
+  await other.completes();
+  Object.assign(talk, { agent, other, own, theirs });
+});
+
+test('a colleague is added to a call, and all are together as soon as they answer', async () => {
+  const { agent, other, own, theirs } = talk;
+  await agent.presses('Add person', SEEN.maria);
+  await agent.looks('desk-add');
+  await agent.page.getByRole('button', { name: `Add: ${other === bo ? 'Bo Marsh' : 'Ana Lind'}` }).click();
+  await other.presses('Answer', SEEN.maria);
+  await hears('maria', [own, theirs]);
+  await agent.hearsAll([TONES.maria, theirs]);
+  await other.hearsAll([TONES.maria, own]);
+  await other.presses('Hand over and leave', SEEN.maria);
+  await hears('maria', own);
+  await other.completes();
+  await agent.presses('End call', SEEN.maria);
+  await phone('ends', { name: 'maria' });
+  await agent.completes();
+});
+
 test('a supervisor listens, whispers, joins and leaves, and everybody hears what they should', async () => {
   kim = await stage.signsIn('kim', { tone: TONES.kim });
   await kim.page.getByLabel('Activity', { exact: true }).selectOption({ label: 'Break' });
@@ -90,6 +130,12 @@ test('a supervisor listens, whispers, joins and leaves, and everybody hears what
   await hears('maria', own);
   await agent.page.getByText('Kim Aster is listening').first().waitFor();
   await kim.looks('team-listening');
+  // Loaded again, the page knows what its user was doing.
+  await kim.page.reload();
+  await kim.page.getByText(`You are listening to ${name}. Nobody hears you.`).waitFor();
+  await kim.phoneIsUp();
+  await kim.hearsAll([TONES.maria, own]);
+  await kim.page.getByRole('button', { name: 'Team' }).click();
   await control.getByRole('button', { name: 'Whisper' }).click();
   await agent.hearsAll([TONES.maria, TONES.kim]);
   await hears('maria', own);

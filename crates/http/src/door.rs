@@ -29,6 +29,7 @@ const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
 
 pub(crate) fn router(api: Api) -> Router {
     let public = Arc::new(Public::new(&api.public_url));
+    let dev = api.dev;
     let app = App::new(api);
     let metrics = app.metrics.clone();
     let inner: Router = Router::new()
@@ -40,7 +41,7 @@ pub(crate) fn router(api: Api) -> Router {
         .nest("/api/2010-04-01", twilio::api2010::router())
         .nest("/sync/v1", twilio::sync::router())
         .nest("/tandem/v1", desk::router().route("/openapi.json", get(openapi)))
-        .merge(web::router())
+        .merge(web::router(dev))
         .fallback(no_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(remember_route))

@@ -1,4 +1,5 @@
-//! The built web, embedded in the binary, under `/desk`. A build without it shows how to build it.
+//! The built web, embedded in the binary: the desk under `/desk`, and in development the phone simulator under `/phone`. A
+//! build without it shows how to build it.
 
 use crate::ask::App;
 use axum::Router;
@@ -9,10 +10,15 @@ use axum::routing::get;
 use rust_embed::RustEmbed;
 use std::borrow::Cow;
 
-/// What `npm run build` made in `app/`; a debug build reads the folder as it is when it is asked.
+/// What `npm run build` made in `app/` of the desk; a debug build reads the folder as it is when it is asked.
 #[derive(RustEmbed)]
 #[folder = "../../apps/web/dist"]
-struct Built;
+struct Desk;
+
+/// The same of the phone simulator.
+#[derive(RustEmbed)]
+#[folder = "../../apps/phone/dist"]
+struct Phone;
 
 const PAGE: &str = "app/index.html";
 /// Shown while there is no page.
@@ -23,24 +29,29 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       font-src 'self'; connect-src 'self'; media-src 'self' blob:; worker-src 'self'; \
                       manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
+/// The pages; simulated customers only in development.
+pub(crate) fn router(dev: bool) -> Router<App> {
+    let desk = Router::new()
         .route("/", get(async || Redirect::temporary("/desk")))
-        .route("/desk", get(async || page()))
-        .route("/desk/{*path}", get(file))
+        .route("/desk", get(async || page::<Desk>()))
+        .route("/desk/{*path}", get(file::<Desk>));
+    if !dev {
+        return desk;
+    }
+    desk.route("/phone", get(async || page::<Phone>())).route("/phone/{*path}", get(file::<Phone>))
 }
 
-async fn file(Path(path): Path<String>) -> Response {
+async fn file<Built: RustEmbed>(Path(path): Path<String>) -> Response {
     match Built::get(&format!("app/{path}")) {
         // Its name changes with its content.
         Some(found) => served(&path, found.data, path.starts_with("assets/")),
         None if path.starts_with("assets/") => StatusCode::NOT_FOUND.into_response(),
         // An address within the page.
-        None => page(),
+        None => page::<Built>(),
     }
 }
 
-fn page() -> Response {
+fn page<Built: RustEmbed>() -> Response {
     let found = Built::get(PAGE).or_else(|| Built::get(PLACEHOLDER));
     match found {
         Some(found) => served(PAGE, found.data, false),

@@ -34,6 +34,7 @@ pub fn greet(config: &Config, public_url: &str) {
         return;
     }
     println!("  Desk       {public_url}/desk");
+    println!("  Customers  {public_url}/phone   (simulated: they call from the browser)");
     println!("  API token  {}   (development only)", config.token.expose());
     match apply::Document::parse(DEMO) {
         Ok(demo) => print!("{}", announcement(&demo, config)),

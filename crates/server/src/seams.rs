@@ -70,6 +70,7 @@ impl Doorkeeper for Tokens {
                 identity: grant.identity,
                 incoming: grant.incoming,
                 outgoing: grant.outgoing,
+                customer: grant.customer,
                 expires: grant.expires,
             })
         })

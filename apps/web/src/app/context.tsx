@@ -5,7 +5,7 @@ import type { Desk } from '../core/desk';
 import type { DeskStream, State } from '../core/stream';
 import { phoneOf, type Phone } from '../phone/phone';
 import type { Station } from '../phone/station';
-import type { Supervision } from '../features/supervise';
+import { keep, kept, type Supervision } from '../core/supervision';
 import { useWords, type Key } from '../i18n';
 
 export type Page = 'desk' | 'missed' | 'queues' | 'team' | 'timeline' | 'audit' | 'admin';
@@ -14,7 +14,7 @@ export type StoryOf = { worker: string; reservation: string; name: string };
 /** What lies over the page; one at a time. */
 export type Layer =
   | { is: 'dial'; to?: string }
-  | { is: 'transfer'; call: string }
+  | { is: 'transfer'; call: string; add?: boolean }
   | { is: 'keypad'; call: string }
   | { is: 'palette' }
   | { is: 'shortcuts' }
@@ -53,6 +53,9 @@ export type Here = {
   tell: (of: StoryOf) => void;
   supervision: Supervision | null;
   supervise: (now: Supervision | null) => void;
+  /** A call to which somebody is being added: all are together as soon as they answer. */
+  adding: string | null;
+  add: (reservation: string | null) => void;
   /** A call from this colleague was asked for: it is taken as soon as it rings. */
   expect: (worker: string) => void;
   beActivity: (sid: string) => Promise<boolean>;
@@ -78,12 +81,17 @@ export function DeskProvider({ session, stream, station, signOut, children, wait
   const [layer, open] = useState<Layer | null>(null);
   const [chosen, select] = useState<string | null>(null);
   const [story, setStory] = useState<StoryOf | null>(null);
-  const [supervision, supervise] = useState<Supervision | null>(null);
+  const [supervision, setSupervision] = useState<Supervision | null>(() => kept(session.user_sid));
+  const [adding, add] = useState<string | null>(null);
   const [expected, expect] = useState<string | null>(null);
   const [pending, setPending] = useState<ReadonlySet<string>>(new Set());
   const [trouble, setTrouble] = useState<Trouble | null>(null);
   const busy = useRef(new Set<string>());
   const { desk } = state;
+  const supervise = useCallback((now: Supervision | null) => {
+    keep(session.user_sid, now);
+    setSupervision(now);
+  }, [session]);
   const base = `/Workspaces/${desk?.me.workspace_sid}/Workers/${desk?.me.worker_sid}`;
 
   const run = useCallback(
@@ -137,7 +145,7 @@ export function DeskProvider({ session, stream, station, signOut, children, wait
           if (!(await taken)) throw new Error(say('fail.answer'));
         }),
       request: (what, path, body) => run('desk', what, () => post(path, body)),
-      story, supervision, supervise, expect,
+      story, supervision, supervise, expect, adding, add,
       tell: (of) => {
         setStory(of);
         go('timeline');
@@ -147,7 +155,7 @@ export function DeskProvider({ session, stream, station, signOut, children, wait
       dismiss: (notice) => stream.dismiss(notice),
       retry: stream.now,
     };
-  }, [session, state, desk, page, layer, pending, trouble, chosen, run, base, stream, station, signOut, say, story, supervision]);
+  }, [session, state, desk, page, layer, pending, trouble, chosen, run, base, stream, station, signOut, say, story, supervision, supervise, adding]);
 
   const from = desk?.people.find((one) => one.worker_sid === expected)?.name;
   const asked = from && desk?.calls.find((call) => call.state === 'ringing' && call.transferred_by === from);

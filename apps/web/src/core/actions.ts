@@ -94,6 +94,12 @@ export const transfer: Action = {
   run: (here, call) => call && here.open({ is: 'transfer', call: call.reservation_sid }),
 };
 
+export const addPerson: Action = {
+  id: 'call.add', title: 'action.add', keys: 'Mod+Shift+KeyG', label: plain('action.add'),
+  target: live,
+  run: (here, call) => call && here.open({ is: 'transfer', call: call.reservation_sid, add: true }),
+};
+
 export const end: Action = {
   id: 'call.end', title: 'action.end', keys: 'Mod+Shift+KeyE', label: plain('action.end'),
   target: activeCall,
@@ -152,5 +158,5 @@ export const previous: Action = {
 };
 
 export const ACTIONS: readonly Action[] = [
-  answer, reject, park, pickUp, mute, hold, keypad, transfer, end, dial, activity, next, previous, palette, shortcuts,
+  answer, reject, park, pickUp, mute, hold, keypad, transfer, addPerson, end, dial, activity, next, previous, palette, shortcuts,
 ];

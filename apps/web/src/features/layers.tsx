@@ -34,7 +34,7 @@ export function Layers() {
     case 'dial':
       return <Dial to={layer.to ?? ''} />;
     case 'transfer':
-      return <Transfer sid={layer.call} />;
+      return <Transfer sid={layer.call} add={layer.add ?? false} />;
     case 'keypad':
       return <Keypad sid={layer.call} />;
     case 'palette':
@@ -152,7 +152,8 @@ function Keypad({ sid }: { sid: string }) {
   );
 }
 
-function Transfer({ sid }: { sid: string }) {
+/** Whom the caller is handed to, or who joins the call. */
+function Transfer({ sid, add }: { sid: string; add: boolean }) {
   const here = useHere();
   const { say } = useWords();
   const [find, setFind] = useState('');
@@ -167,16 +168,20 @@ function Transfer({ sid }: { sid: string }) {
   const queues = here.desk.queues.filter((q) => q.eligible > 0 && matches(q.name, find));
   const number = numberIn(find);
   const send = async (to: string, mode: 'send' | 'consult') => {
-    if (await here.act(call, 'action.transfer', 'Transfer', { to, mode, note, ...(from ? { from } : {}) })) here.open(null);
+    here.add(add ? sid : null);
+    if (await here.act(call, add ? 'action.add' : 'action.transfer', 'Transfer', { to, mode, note, ...(from ? { from } : {}) })) here.open(null);
+    else here.add(null);
   };
-  const both = (to: string, who: string) => (
+  const both = (to: string, who: string) => add ? (
+    <Press title={say('add.why')} aria-label={`${say('add.button')}: ${who}`} onClick={() => void send(to, 'consult')}>{say('add.button')}</Press>
+  ) : (
     <span className="buttons">
       <Press title={say('transfer.consult.why')} aria-label={`${say('transfer.consult')}: ${who}`} onClick={() => void send(to, 'consult')}>{say('transfer.consult')}</Press>
       <Press title={say('transfer.send.why')} aria-label={`${say('transfer.send')}: ${who}`} onClick={() => void send(to, 'send')}>{say('transfer.send')}</Press>
     </span>
   );
   return (
-    <Dialog title={say('transfer.title', { name: nameOf(call) })} wide>
+    <Dialog title={say(add ? 'add.title' : 'transfer.title', { name: nameOf(call) })} wide>
       <label className="field">
         <span>{say('transfer.find')}</span>
         <input data-first autoComplete="off" value={find} onChange={(event) => setFind(event.target.value)} />

@@ -1,7 +1,7 @@
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { DeskCall, DeskParty } from '../api/desk.gen';
 import { useHere } from '../app/context';
-import { answer, available, dial, end, hold, keypad, mute, park, pickUp, reject, transfer } from '../core/actions';
+import { addPerson, answer, available, dial, end, hold, keypad, mute, park, pickUp, reject, transfer } from '../core/actions';
 import { activeCall, isAvailable, nameOf, prettyNumber } from '../core/desk';
 import { duration, useNow } from '../core/time';
 import { useWords } from '../i18n';
@@ -148,6 +148,7 @@ function Controls({ call }: { call: DeskCall }) {
           <Do action={hold} call={call} icon={call.held_since ? 'play' : 'pause'} pressed={call.held_since !== null} />
           {here.phone?.kind === 'station' && <Do action={keypad} call={call} icon="keypad" />}
           <Do action={transfer} call={call} icon="transfer" />
+          <Do action={addPerson} call={call} icon="user" />
           <Do action={park} call={call} icon="park" />
           <End call={call} />
         </>
@@ -263,9 +264,18 @@ function Room({ call, parties }: { call: DeskCall; parties: DeskParty[] }) {
   const held = call.held_since !== null;
   const waiting = parties.filter((party) => party.held);
   const merge = async () => {
-    if (held && !(await talk({ party: 'customer', hold: false }))) return;
-    for (const party of waiting) if (!(await talk({ party: party.party, hold: false }))) return;
+    if (held && !(await talk({ party: 'customer', hold: false }))) return false;
+    for (const party of waiting) if (!(await talk({ party: party.party, hold: false }))) return false;
+    return true;
   };
+  /** Nobody is left on hold by somebody who has gone. */
+  const leave = async () => (await merge()) && talk({ party: 'me', leave: true });
+  const together = parties.some((party) => !party.ringing) && held && here.adding === call.reservation_sid;
+  useEffect(() => {
+    if (!together) return;
+    here.add(null);
+    void merge();
+  }, [together]);
   const state = (party: DeskParty) => (party.ringing ? 'room.ringing' : party.held ? 'state.hold' : 'room.talking');
   const shown = (party: DeskParty) => (party.worker_sid ? party.name : prettyNumber(party.name));
   return (
@@ -298,7 +308,7 @@ function Room({ call, parties }: { call: DeskCall; parties: DeskParty[] }) {
           <Press onClick={() => void merge()}>{say('room.merge')}</Press>
         )}
         {parties.some((party) => !party.ringing) && (
-          <Press tone="primary" onClick={() => void talk({ party: 'me', leave: true })}>{say('room.leave')}</Press>
+          <Press tone="primary" onClick={() => void leave()}>{say('room.leave')}</Press>
         )}
       </span>
     </div>

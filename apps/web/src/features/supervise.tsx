@@ -3,6 +3,7 @@ import { get } from '../api/client';
 import type { DeskPerson } from '../api/desk.gen';
 import { useHere } from '../app/context';
 import { prettyNumber } from '../core/desk';
+import { MODES, type Mode } from '../core/supervision';
 import { useWords } from '../i18n';
 import { setupAct } from './acts';
 import { useLoaded } from '../ui/loaded';
@@ -11,11 +12,6 @@ import { useStationState } from './phone';
 
 /** A call of a colleague's, as `…/Workers/{wk}/Calls` tells it. */
 type Theirs = { reservation_sid: string; state: string; since: string; from: string | null; name: string | null };
-
-const MODES = ['listen', 'whisper', 'join'] as const;
-export type Mode = (typeof MODES)[number];
-/** What this supervisor does in a colleague's call. */
-export type Supervision = { worker: string; name: string; reservation: string; mode: Mode };
 
 /** The calls of a colleague, and what a supervisor may do with each. */
 export function TheirCalls({ person }: { person: DeskPerson }) {
@@ -94,16 +90,16 @@ function Parked({ reservation, base }: { reservation: string; base: string }) {
 export function SupervisionBanner() {
   const here = useHere();
   const { say } = useWords();
-  const { hears } = useStationState();
+  const { hears, line } = useStationState();
   const { supervision, supervise } = here;
   const [heard, setHeard] = useState(false);
   const station = here.phone?.kind === 'station';
   useEffect(() => {
     if (!supervision) setHeard(false);
-    else if (hears) setHeard(true);
-    // Whoever was listened to has hung up.
-    else if (station && heard) supervise(null);
-  }, [supervision, hears, station, heard, supervise]);
+    // After a reload the station says with its first word whether it still hears anybody.
+    else if (hears || (supervision.restored && line === 'up')) setHeard(true);
+    if (supervision && !hears && station && heard) supervise(null);
+  }, [supervision, hears, line, station, heard, supervise]);
   if (!supervision) return null;
   const { worker, name, reservation, mode } = supervision;
   const leave = async () => {

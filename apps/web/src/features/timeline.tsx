@@ -83,13 +83,25 @@ export function TimelinePage() {
               <td><time dateTime={entry.at}>{time.format(new Date(entry.at))}</time></td>
               <td>{entry.kind}</td>
               <td>{entry.text}</td>
-              <td>{entry.data && Object.keys(entry.data).length > 0 && <Detail entry={entry} />}</td>
+              <td>
+                <Recording entry={entry} path={path} time={time.format(new Date(entry.at))} />
+                {entry.data && Object.keys(entry.data).length > 0 && <Detail entry={entry} />}
+              </td>
             </tr>
           ))}
         </tbody>
       </table>
     </div>
   );
+}
+
+/** What was recorded, once it is whole. */
+function Recording({ entry, path, time }: { entry: Entry; path: string | null; time: string }) {
+  const { say } = useWords();
+  const sid = entry.data?.['recording_sid'];
+  if (entry.kind !== 'record' || entry.data?.['status'] !== 'completed' || typeof sid !== 'string' || !path) return null;
+  const src = `/tandem/v1${path.replace(/Timeline$/, '')}Recordings/${sid}/Media`;
+  return <audio controls preload="none" src={src} aria-label={say('timeline.recording', { time })} />;
 }
 
 function Detail({ entry }: { entry: Entry }) {

@@ -28,6 +28,10 @@ pub(super) struct Payload {
     pub dtmf: Option<String>,
     /// Of `dial`.
     pub to: Option<String>,
+    /// Of a simulated customer's `reject`: `busy`, else they decline.
+    pub reason: Option<String>,
+    /// Of a simulated customer's `network`: of 100 packets, how many are lost, each way.
+    pub loss: Option<u8>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -5,7 +5,9 @@
 //! description (docs/reference/station.md).
 
 mod connection;
+mod customers;
 mod frames;
+mod impair;
 mod legs;
 mod peers;
 mod signalling;
@@ -17,13 +19,12 @@ pub use frames::SignalError;
 use crate::media::MediaPlane;
 use base::{AccountSid, ApplicationSid, Clock, Entropy, Timestamp};
 use peers::Peers;
-use signalling::{Input, Switch};
-use sip::port::{Command, Destination, Event, LegId};
-use std::collections::HashSet;
+use signalling::{Input, Shared, Switch};
+use sip::port::{Command, Destination, Event};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -40,6 +41,9 @@ pub struct VoiceAccess {
     pub incoming: bool,
     /// The TwiML application it may call, and the parameters that the token adds.
     pub outgoing: Option<(ApplicationSid, Vec<(String, String)>)>,
+    /// The number of a simulated customer: whoever has this token calls from it as if over a trunk, and calls to it over a
+    /// trunk ring there. Only in development.
+    pub customer: Option<String>,
     /// When the token ends.
     pub expires: Timestamp,
     /// STUN and TURN servers for its connection, as the browser takes them.
@@ -77,9 +81,7 @@ pub struct Browsers {
     inbox: mpsc::Sender<Input>,
     doorkeeper: Arc<dyn Doorkeeper>,
     peers: Peers,
-    /// Outbound legs that are browsers'; inbound ones are told by their number.
-    legs: Arc<Mutex<HashSet<LegId>>>,
-    live: Arc<AtomicUsize>,
+    shared: Shared,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -95,29 +97,25 @@ impl Browsers {
         let (peer_events, peer_inbox) = mpsc::channel(PEER_EVENTS_MAX);
         let peers = Peers::start(settings.address, settings.advertised, media.clone(), peer_events)?;
         let (inbox, messages) = mpsc::channel(INBOX_MAX);
-        let legs = Arc::new(Mutex::new(HashSet::new()));
-        let live = Arc::new(AtomicUsize::new(0));
+        let shared = Shared::default();
         let doorkeeper = Arc::clone(&settings.doorkeeper);
-        let switch = Switch::new(
-            settings,
-            media,
-            peers.clone(),
-            events,
-            media_events,
-            Arc::clone(&legs),
-            Arc::clone(&live),
-        );
+        let switch = Switch::new(settings, media, peers.clone(), events, media_events, shared.clone());
         let task = tokio::spawn(switch.run(messages, peer_inbox));
-        Ok(Self { inbox, doorkeeper, peers, legs, live, task: Arc::new(Mutex::new(Some(task))) })
+        Ok(Self { inbox, doorkeeper, peers, shared, task: Arc::new(Mutex::new(Some(task))) })
     }
 
     /// Whether a command is for a browser's leg. An `Invite` to one makes it so.
     pub fn takes(&self, command: &Command) -> bool {
-        let mut legs = self.legs.lock().unwrap_or_else(PoisonError::into_inner);
+        // A leg that the engine calls; inbound ones are told by their number.
+        let mut legs = self.shared.legs.lock().unwrap_or_else(PoisonError::into_inner);
         match command {
             Command::Invite { leg, to: Destination::Client(_), .. } => {
                 legs.insert(*leg);
                 true
+            }
+            Command::Invite { leg, to: Destination::Trunk(number), .. } => {
+                let customers = self.shared.customers.lock().unwrap_or_else(PoisonError::into_inner);
+                customers.contains(number) && legs.insert(*leg)
             }
             Command::Invite { .. } => false,
             Command::Progress { leg, .. }
@@ -143,7 +141,7 @@ impl Browsers {
 
     /// Legs that are not over.
     pub fn live_legs(&self) -> usize {
-        self.live.load(Ordering::Relaxed)
+        self.shared.live.load(Ordering::Relaxed)
     }
 
     /// From now on new calls are refused.

@@ -3,6 +3,7 @@
 //! Only this file names the WebRTC crate. A peer connection hears one leg at a time ([`Peers::attach`]); what its browser
 //! says is handed to that leg's media thread as plain RTP.
 
+use super::impair::Impairment;
 use super::splice::Splice;
 use crate::media::{BY_WIRE, MediaPlane, Wire};
 use media::rtp::{PACKET_MAX, Packet};
@@ -75,6 +76,7 @@ enum Order {
     Answered { peer: PeerId, answer: String, reply: Reply<Agreed> },
     Attach { peer: PeerId, leg: Option<u64> },
     Rtp { peer: PeerId, leg: u64, packet: Box<[u8]> },
+    Impair { peer: PeerId, loss: u8 },
     Close { peer: PeerId },
     Stop,
 }
@@ -202,6 +204,13 @@ impl Peers {
         Box::new(PeerWire { peer, leg, post: self.post.clone() })
     }
 
+    /// From now on so many of 100 packets to and from this browser are lost.
+    pub fn impair(&self, peer: PeerId, loss: u8) {
+        if self.post.send(Order::Impair { peer, loss }).is_err() {
+            warn!(peer = peer.0, "a browser's network is left as it is: its thread does not keep up");
+        }
+    }
+
     /// Ends a peer connection. Harmless if it is gone.
     pub fn close(&self, peer: PeerId) {
         if self.post.send(Order::Close { peer }).is_err() {
@@ -231,6 +240,8 @@ struct Peer {
     session: Option<Session>,
     leg: Option<u64>,
     splice: Splice,
+    /// What is done to its packets, for a simulated customer.
+    impairment: Impairment,
     /// DTLS is done.
     secured: bool,
     up: bool,
@@ -312,6 +323,9 @@ impl PeerThread {
         if known != Some(id) {
             self.by_address.insert(from, id);
         }
+        if self.peers.get_mut(&id).is_some_and(|peer| peer.impairment.loses_received()) {
+            return;
+        }
         self.change(id, |peer| {
             if let Err(error) = peer.rtc.handle_input(input) {
                 debug!(peer = id.0, %error, "a datagram of a browser was refused: {error}");
@@ -341,6 +355,7 @@ impl PeerThread {
                     peer.deadline = at;
                     break;
                 }
+                Ok(Output::Transmit(_)) if peer.impairment.loses_sent() => {}
                 Ok(Output::Transmit(out)) => {
                     if let Err(error) = self.socket.send_to(&out.contents, out.destination) {
                         debug!(peer = id.0, %error, "could not send to a browser: {error}");
@@ -394,6 +409,11 @@ impl PeerThread {
                     peer.leg = leg;
                 }
             }
+            Order::Impair { peer, loss } => {
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.impairment = Impairment::of(loss);
+                }
+            }
             // Nobody waits for these answers once their call is over.
             Order::Answer { peer, offer, reply } => drop(reply.send(self.answer(peer, &offer))),
             Order::Offer { peer, reply } => drop(reply.send(self.offer(peer))),
@@ -441,6 +461,7 @@ impl PeerThread {
             session: None,
             leg: None,
             splice: Splice::default(),
+            impairment: Impairment::default(),
             secured: false,
             up: false,
         };

@@ -2,6 +2,7 @@
 //! protocol (reference: voice §6).
 
 use super::connection::{ConnectionId, Outgoing};
+use super::customers::{self, Called};
 use super::frames::{Frame, Payload, SignalError, frame, parameters, query};
 use super::legs::{Leg, Line, Stage, Station, fingerprint};
 use super::peers::{PeerEvent, PeerId, Peers};
@@ -9,7 +10,7 @@ use super::{BrowserSettings, INBOUND_LEGS, VoiceAccess};
 use crate::media::MediaPlane;
 use base::{CallSid, Mono};
 use serde_json::json;
-use sip::port::{Cause, Command, Destination, Event, LegId, Progress, Source, client};
+use sip::port::{Cause, Command, Destination, Event, LegId, Progress, client};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,14 +30,24 @@ pub(super) enum Input {
     Stop(oneshot::Sender<()>),
 }
 
+/// What the switch shares with its handles.
+#[derive(Clone, Default)]
+pub(super) struct Shared {
+    /// Outbound legs that are browsers'.
+    pub legs: Arc<Mutex<HashSet<LegId>>>,
+    /// Numbers of the simulated customers that can be called.
+    pub customers: Arc<Mutex<HashSet<String>>>,
+    /// Legs that are not over.
+    pub live: Arc<AtomicUsize>,
+}
+
 pub(super) struct Switch {
     pub(super) settings: BrowserSettings,
     pub(super) media: MediaPlane,
     pub(super) peers: Peers,
     events: mpsc::Sender<Event>,
     media_events: mpsc::Sender<media::control::Event>,
-    known: Arc<Mutex<HashSet<LegId>>>,
-    live: Arc<AtomicUsize>,
+    pub(super) shared: Shared,
     pub(super) lines: BTreeMap<ConnectionId, Line>,
     pub(super) legs: BTreeMap<LegId, Leg>,
     /// By identity.
@@ -53,8 +64,7 @@ impl Switch {
         peers: Peers,
         events: mpsc::Sender<Event>,
         media_events: mpsc::Sender<media::control::Event>,
-        known: Arc<Mutex<HashSet<LegId>>>,
-        live: Arc<AtomicUsize>,
+        shared: Shared,
     ) -> Self {
         Self {
             settings,
@@ -62,8 +72,7 @@ impl Switch {
             peers,
             events,
             media_events,
-            known,
-            live,
+            shared,
             lines: BTreeMap::new(),
             legs: BTreeMap::new(),
             stations: BTreeMap::new(),
@@ -169,7 +178,11 @@ impl Switch {
     }
 
     async fn closed(&mut self, id: ConnectionId) {
-        let hold = self.lines.remove(&id).map_or(Duration::ZERO, |line| line.hold);
+        let gone = self.lines.remove(&id);
+        let hold = gone.as_ref().map_or(Duration::ZERO, |line| line.hold);
+        if gone.is_some_and(|line| line.access.is_some_and(|access| access.customer.is_some())) {
+            self.note_customers();
+        }
         let now = self.now();
         let theirs: Vec<LegId> = self
             .legs
@@ -227,6 +240,7 @@ impl Switch {
             "station" => self.station(id, payload).await,
             "leave" => self.leave_station(id).await,
             "dial" => self.station_dials(id, payload).await,
+            "network" => self.network(id, payload),
             _ => {}
         }
     }
@@ -235,13 +249,15 @@ impl Switch {
         let Some(line) = self.lines.get_mut(&id) else { return };
         if !register {
             line.registered = false;
-            return self.say(id, "offline", json!({}));
-        }
-        if line.access.as_ref().is_some_and(|access| access.incoming) {
+            self.say(id, "offline", json!({}));
+        } else if line.access.as_ref().is_some_and(|access| access.incoming) {
             line.registered = true;
             self.say(id, "ready", json!({}));
         } else {
             self.error(id, SignalError::of(31201));
+        }
+        if self.access(id).is_some_and(|access| access.customer.is_some()) {
+            self.note_customers();
         }
     }
 
@@ -262,13 +278,14 @@ impl Switch {
         self.say(id, "hangup", json!({"callsid": callsid, "error": error}));
     }
 
-    /// A browser calls its TwiML application.
+    /// A browser calls its TwiML application; a simulated customer calls a number.
     async fn invite(&mut self, id: ConnectionId, payload: Payload) {
         let (Some(told), Some(offer)) = (payload.callsid, payload.sdp) else {
             return self.error(id, SignalError::of(31101));
         };
+        let given = payload.twilio.and_then(|twilio| twilio.params).map_or_else(Vec::new, |p| parameters(&p));
         let Some(access) = self.access(id).cloned() else { return };
-        let Some((application, own)) = access.outgoing else {
+        let Some(called) = Called::by(&access, given) else {
             return self.refuse(id, &told, SignalError::of(31002));
         };
         let busy = self.legs.values().filter(|leg| leg.line == Some(id)).count() >= LEGS_PER_LINE_MAX;
@@ -284,18 +301,13 @@ impl Switch {
                 return self.refuse(id, &told, SignalError { code: 31100, message: error.to_string() });
             }
         };
-        let leg = LegId(self.next_leg);
-        self.next_leg += 2;
-        let mut given =
-            payload.twilio.and_then(|twilio| twilio.params).map_or_else(Vec::new, |p| parameters(&p));
-        given.retain(|(name, _)| !own.iter().any(|(kept, _)| kept == name));
-        given.extend(own);
-        let to = given.iter().find(|(name, _)| name == "To").map(|(_, to)| to.clone()).unwrap_or_default();
+        let leg = self.fresh_leg();
         let call = CallSid::generate(&mut self.settings.entropy);
+        let Called { source, from, shown, to, headers } = called;
         let known = Leg {
             call,
             told: Some(told.clone()),
-            identity: access.identity.clone(),
+            identity: access.identity,
             reconnect: self.secret(),
             offers: Vec::new(),
             at_station: false,
@@ -304,7 +316,7 @@ impl Switch {
             agreed: Some(agreed),
             fingerprint,
             stage: Stage::Calling,
-            from: format!("client:{}", access.identity),
+            from: shown,
             to: to.clone(),
             parameters: Vec::new(),
             deadline: None,
@@ -316,13 +328,13 @@ impl Switch {
         self.keep(leg, known);
         self.tell(Event::Incoming {
             leg,
-            source: Source::Client { identity: access.identity.clone(), application },
+            source,
             to,
             to_domain: self.settings.domain.clone(),
-            from: access.identity,
+            from,
             from_name: None,
             call_id: call.to_string(),
-            headers: given,
+            headers,
             peer: "browser".to_owned(),
         })
         .await;
@@ -401,7 +413,9 @@ impl Switch {
             known.at_station = false;
         }
         if self.legs.get(&leg).is_some_and(|known| known.offers.is_empty() && !known.at_station) {
-            self.gone(leg, Cause::Declined, None).await;
+            let busy = payload.reason.as_deref() == Some(BUSY);
+            let (cause, status) = if busy { (Cause::Busy, Some(486)) } else { (Cause::Declined, None) };
+            self.gone(leg, cause, status).await;
         }
     }
 
@@ -505,6 +519,9 @@ impl Switch {
                 leg, call, to: Destination::Client(identity), from, headers, timeout, ..
             } => {
                 self.ring(leg, call, identity, from, headers, timeout).await;
+            }
+            Command::Invite { leg, call, to: Destination::Trunk(number), from, timeout, .. } => {
+                self.ring(leg, call, customers::identity(&number), from, Vec::new(), timeout).await;
             }
             Command::Invite { .. } | Command::Referred { .. } => {}
             Command::Progress { leg, progress } => self.progress(leg, progress),
@@ -701,8 +718,8 @@ impl Switch {
 
     async fn over(&mut self, leg: LegId, cause: Cause, status: Option<u16>) {
         let Some(known) = self.legs.remove(&leg) else { return };
-        self.live.store(self.legs.len(), Ordering::Relaxed);
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&leg);
+        self.shared.live.store(self.legs.len(), Ordering::Relaxed);
+        self.shared.legs.lock().unwrap_or_else(PoisonError::into_inner).remove(&leg);
         for peer in known.offers.iter().map(|(_, peer)| *peer).chain(known.peer) {
             self.peers.close(peer);
         }
@@ -740,6 +757,7 @@ impl Switch {
                 line.registered = false;
             }
             self.error(id, SignalError::of(EXPIRED));
+            self.note_customers();
         }
         self.stations_tick(now).await;
     }
@@ -758,7 +776,7 @@ impl Switch {
 
     pub(super) fn keep(&mut self, leg: LegId, known: Leg) {
         self.legs.insert(leg, known);
-        self.live.store(self.legs.len(), Ordering::Relaxed);
+        self.shared.live.store(self.legs.len(), Ordering::Relaxed);
     }
 
     pub(super) fn fresh_leg(&mut self) -> LegId {
@@ -811,5 +829,7 @@ const LEGS_MAX: usize = 10_000;
 const LEGS_PER_LINE_MAX: usize = 10;
 /// Browsers of one identity that ring at once.
 const FORKS_MAX: usize = 10;
+/// Why somebody who is called does not answer, if not because they decline.
+const BUSY: &str = "busy";
 /// Keys of one frame.
 const DIGITS_MAX: usize = 64;

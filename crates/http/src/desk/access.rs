@@ -39,6 +39,7 @@ const OWN: &[(&str, &str)] = &[
     ("POST", "/Workers/{wk}/Calls/{wr}/CancelTransfer"),
     ("POST", "/Workers/{wk}/Calls/{wr}/ReturnToQueue"),
     ("GET", "/Workers/{wk}/Calls/{wr}/Timeline"),
+    ("GET", "/Workers/{wk}/Calls/{wr}/Recordings/{re}/Media"),
     ("POST", "/Workers/{wk}/Activity"),
     ("POST", "/Workers/{wk}/Phone"),
     ("GET", "/Workers/{wk}/Missed"),

@@ -8,7 +8,7 @@ use crate::ask::{App, Asked, At};
 use axum::extract::State;
 use base::*;
 use engine::call::port::{
-    CallChange, EndStatus, Program, Request, Response, SeatChange, TalkParty, TalkView,
+    CallChange, EndStatus, Program, Request, Response, SeatChange, TalkParty, TalkView, TimelineEntry,
 };
 use engine::routing::Workspace;
 use engine::routing::command::{
@@ -26,7 +26,7 @@ use wire::desk::{DeskGone, MissedCall};
 use wire::form::bad;
 use wire::{ApiError, Params, tandem};
 
-type OfCall = (WorkspaceSid, WorkerSid, ReservationSid);
+pub(super) type OfCall = (WorkspaceSid, WorkerSid, ReservationSid);
 
 /// How long the task of a call out may live.
 const OUTBOUND_TASK: Duration = Duration::from_secs(3_600);
@@ -372,19 +372,29 @@ pub(super) async fn cancel_transfer(State(app): State<App>, At(at): At<OfCall>, 
 }
 
 /// The story of the caller of one of the worker's own calls.
-pub(super) async fn timeline(State(app): State<App>, At((ws, wk, wr)): At<OfCall>, asked: Asked) -> Outcome {
+pub(super) async fn timeline(State(app): State<App>, At(of): At<OfCall>, asked: Asked) -> Outcome {
+    let (call, entries) = story(&app, &asked, of).await?;
+    let entries: Vec<Value> = entries.iter().map(tandem::timeline_entry).collect();
+    Ok(ok(json!({ "call_sid": call, "timeline": entries })))
+}
+
+/// The caller of one of the worker's calls, and what happened to them.
+pub(super) async fn story(
+    app: &App,
+    asked: &Asked,
+    (ws, wk, wr): OfCall,
+) -> Result<(Option<CallSid>, Vec<TimelineEntry>), ApiError> {
     let found = move |w: &Workspace, _| {
         let mine = w.reservation(wr).filter(|r| r.worker == wk).ok_or_else(|| ApiError::not_found(wr))?;
         // A call out that is only being prepared has no call yet.
         Ok(w.task(mine.task).and_then(call_sid))
     };
-    let call = app.read(&asked, ws, found).await?;
+    let call = app.read(asked, ws, found).await?;
     let entries = match call {
         Some(call) => app.store.timeline(call).await?,
         None => Vec::new(),
     };
-    let entries: Vec<Value> = entries.iter().map(tandem::timeline_entry).collect();
-    Ok(ok(json!({ "call_sid": call, "timeline": entries })))
+    Ok((call, entries))
 }
 
 /// Offers to this worker that came to nothing, newest first.

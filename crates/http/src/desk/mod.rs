@@ -10,9 +10,11 @@ mod live;
 mod oidc;
 mod phone;
 mod policy;
+mod recordings;
 mod records;
 mod replay;
 mod session;
+mod simulator;
 mod sip_accounts;
 mod supervise;
 mod transfers;
@@ -38,6 +40,8 @@ routes! {
     "/Session/SingleSignOn" => get oidc::start;
     "/Session/SingleSignOn/Callback" => get oidc::callback;
     "/Session/VoiceToken" => post session::voice_token;
+    "/Simulator" => get simulator::show;
+    "/Simulator/Customers" => post simulator::customer;
     "/Users" => get users::list, post users::create;
     "/Users/{us}" => get users::fetch, post users::update, delete users::remove;
     "/Workspaces/{ws}/Workers/{wk}/Activity" => post agent::activity;
@@ -59,6 +63,7 @@ routes! {
     "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/Supervise" => post supervise::supervise;
     "/Workspaces/{ws}/Audit" => get audit::list;
     "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/Timeline" => get agent::timeline;
+    "/Workspaces/{ws}/Workers/{wk}/Calls/{wr}/Recordings/{re}/Media" => get recordings::media;
     "/Workspaces/{ws}/Voicemail" => get voicemail::list_all;
     "/Workspaces/{ws}/Workers/{wk}/Voicemail" => get voicemail::list;
     "/Workspaces/{ws}/Workers/{wk}/Voicemail/{vm}" => get voicemail::fetch, post voicemail::update, delete voicemail::remove;

@@ -10,8 +10,8 @@ pub(crate) use jwt::Jwt;
 pub(crate) use policy::{Method, Policy, path_of};
 
 pub use ice::{IceSettings, ice_json};
-pub(crate) use voice::station_token;
 pub use voice::{VoiceGrant, voice_grant};
+pub(crate) use voice::{customer_token, station_token};
 
 use crate::Api;
 use base::{AccountSid, ApiKeySid, Timestamp};

@@ -3,7 +3,7 @@
 
 use super::{Access, Capability, Jwt, Token, verify};
 use crate::Api;
-use base::{AccountSid, ApplicationSid, Secret, Timestamp};
+use base::{AccountSid, ApplicationSid, PhoneNumber, Secret, Timestamp};
 use serde_json::{Map, Value, json};
 use wire::{ApiError, Params};
 
@@ -13,6 +13,8 @@ const IDENTITY_CHARS_MAX: usize = 256;
 /// What a capability token may do.
 const INCOMING: &str = "scope:client:incoming";
 const OUTGOING: &str = "scope:client:outgoing";
+/// Our own: a simulated customer. Believed in development only.
+const CUSTOMER: &str = "scope:tandem:customer";
 
 /// What a token that is good now says of voice.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +27,8 @@ pub struct VoiceGrant {
     pub incoming: bool,
     /// The TwiML application it may call, and the parameters that the token adds.
     pub outgoing: Option<(ApplicationSid, Vec<(String, String)>)>,
+    /// The number of a simulated customer, who calls and is called as if over a trunk. Only in development.
+    pub customer: Option<String>,
     /// When the token ends.
     pub expires: Timestamp,
 }
@@ -42,13 +46,27 @@ pub(crate) fn station_token(
     Jwt::sign(&claims, auth_token.expose())
 }
 
+/// A capability token of a simulated customer with this number.
+pub(crate) fn customer_token(
+    account: AccountSid,
+    auth_token: &Secret<String>,
+    number: &PhoneNumber,
+    expires: Timestamp,
+) -> String {
+    let escaped: String = url::form_urlencoded::byte_serialize(number.as_str().as_bytes()).collect();
+    let scope = format!("{CUSTOMER}?number={escaped}");
+    let claims = json!({ "scope": scope, "iss": account, "exp": expires.0 / 1_000_000 });
+    Jwt::sign(&claims, auth_token.expose())
+}
+
 /// Reads a token and what it says of voice. Errors bear the codes of the REST API: 20101 for what is no token, 20104 for one
 /// that has ended, 20106 for one without a voice grant, and so on.
 pub async fn voice_grant(api: &Api, token: &str) -> Result<VoiceGrant, ApiError> {
-    match verify(api, token).await? {
-        Token::Access(access) => granted(&access).ok_or_else(|| ApiError::of(20106)),
-        Token::Capability(token) => scoped(&token).ok_or_else(|| ApiError::of(20106)),
-    }
+    let grant = match verify(api, token).await? {
+        Token::Access(access) => granted(&access),
+        Token::Capability(token) => scoped(&token).filter(|grant| api.dev || grant.customer.is_none()),
+    };
+    grant.ok_or_else(|| ApiError::of(20106))
 }
 
 /// `scope:client:incoming?clientName=alice scope:client:outgoing?appSid=AP…&clientName=alice&appParams=k%3Dv`
@@ -58,6 +76,7 @@ fn scoped(token: &Capability) -> Option<VoiceGrant> {
         identity: String::new(),
         incoming: false,
         outgoing: None,
+        customer: None,
         expires: token.expires,
     };
     for scope in token.claims.get("scope")?.as_str()?.split(' ') {
@@ -65,6 +84,12 @@ fn scoped(token: &Capability) -> Option<VoiceGrant> {
         let said = Params::parse(query, b"").ok()?;
         match name {
             INCOMING => grant.incoming = true,
+            CUSTOMER => {
+                let number: PhoneNumber = said.text("number")?.parse().ok()?;
+                grant.identity = format!("customer:{number}");
+                grant.customer = Some(number.to_string());
+                grant.incoming = true;
+            }
             OUTGOING => {
                 let own = Params::parse(said.text("appParams").unwrap_or_default(), b"").ok()?;
                 let own = own.pairs().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -99,7 +124,8 @@ fn granted(access: &Access) -> Option<VoiceGrant> {
         Some((sid, own))
     });
     let (account, expires) = (access.account, access.expires);
-    Some(VoiceGrant { account, identity, incoming: incoming.unwrap_or(false), outgoing, expires })
+    let incoming = incoming.unwrap_or(false);
+    Some(VoiceGrant { account, identity, incoming, outgoing, customer: None, expires })
 }
 
 fn pairs(params: &Map<String, Value>) -> Vec<(String, String)> {
@@ -150,6 +176,18 @@ mod tests {
         let jwt = Jwt::parse(&text).unwrap();
         let grant = scopes(jwt.text("scope").unwrap()).unwrap();
         assert_eq!((grant.identity.as_str(), grant.incoming, grant.outgoing), ("a+b@c.d", true, None));
+    }
+
+    #[test]
+    fn a_simulated_customers_token_names_their_number() {
+        let account: AccountSid = format!("AC{}", "1".repeat(32)).parse().unwrap();
+        let number = "+15550200001".parse().unwrap();
+        let text = customer_token(account, &Secret::new("secret".to_owned()), &number, Timestamp(7_000_000));
+        let jwt = Jwt::parse(&text).unwrap();
+        let grant = scopes(jwt.text("scope").unwrap()).unwrap();
+        assert_eq!((grant.identity.as_str(), grant.incoming), ("customer:+15550200001", true));
+        assert_eq!((grant.customer.as_deref(), grant.outgoing), (Some("+15550200001"), None));
+        assert!(scopes("scope:tandem:customer?number=1001").is_none(), "nobody calls from what is no number");
     }
 
     #[test]
