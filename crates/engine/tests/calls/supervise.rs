@@ -198,7 +198,7 @@ fn a_bridge_of_dequeue_becomes_the_tasks_conference_when_its_caller_is_transferr
         } else {
             assert_eq!(
                 [caller, ana, colleague].map(|leg| day.heard(leg)),
-                [Heard::Mixer, Heard::Mixer, Heard::Mixer]
+                [Heard::Music, Heard::Mixer, Heard::Mixer]
             );
             // Put out, which is no end of the conference.
             let out = SeatChange { leave: true, ..SeatChange::default() };
