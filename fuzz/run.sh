@@ -1,5 +1,6 @@
 #!/bin/sh
 # fuzz/run.sh TARGET [SECONDS]: fuzzes one target with the stable toolchain, at low priority.
+# FUZZ_TIMEOUT (10) is how many seconds one input may take; on a busy machine it takes long to be served at all.
 # Needs a C++ compiler. The corpus grows in fuzz/corpus/TARGET; what breaks the target is kept in fuzz/artifacts/TARGET.
 set -eu
 target=${1:?"usage: fuzz/run.sh TARGET [SECONDS]"}
@@ -21,4 +22,4 @@ seeds=""
 [ -d "seeds/$target" ] && seeds="seeds/$target"
 # shellcheck disable=SC2086
 exec nice -n 19 "$out/$host/release/$target" "corpus/$target" $seeds $dictionary \
-  -artifact_prefix="artifacts/$target/" -max_total_time="$seconds" -max_len=4096 -timeout=10 -print_final_stats=1
+  -artifact_prefix="artifacts/$target/" -max_total_time="$seconds" -max_len=4096 -timeout="${FUZZ_TIMEOUT:-10}" -print_final_stats=1

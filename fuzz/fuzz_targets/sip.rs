@@ -1,10 +1,12 @@
-//! The SIP edge: no bytes panic, a frame lies within its buffer, and what we answer is SIP ourselves.
+//! The SIP edge: no bytes panic, a message has one plain spelling, a frame lies within its buffer, and what we answer is SIP ourselves.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sip::address::{Address, Uri};
+use sip::canonical::canonical;
 use sip::digest::Credentials;
 use sip::raw::{self, Frame, Verdict};
+use sip::replaces::Replaces;
 use sip::timer::SessionExpires;
 
 fuzz_target!(|message: &[u8]| {
@@ -26,6 +28,9 @@ fuzz_target!(|message: &[u8]| {
             assert_eq!(again, Verdict::Pass, "{}", String::from_utf8_lossy(&reply));
         }
     }
+    let plain = canonical(message);
+    assert_eq!(canonical(&plain), plain, "once is enough");
+    let _ = raw::inspect(&plain);
     let Ok(text) = std::str::from_utf8(message) else { return };
     for line in text.lines().take(raw::HEADERS_MAX) {
         let Some((name, value)) = line.split_once(':') else { continue };
@@ -34,7 +39,7 @@ fuzz_target!(|message: &[u8]| {
             let _ = (address.param("tag"), address.uri());
         }
         let _ = (Uri::parse(value), Credentials::parse(value).map(|c| c.user()));
-        let _ = SessionExpires::parse(value);
+        let _ = (SessionExpires::parse(value), Replaces::parse(value));
         let _ = sip::dtmf::digit(value, message);
         let _ = sip::dtmf::digit("application/dtmf-relay", name.as_bytes());
     }

@@ -5,6 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails the test")]
 
 mod peers;
+#[path = "sip/transfers.rs"]
+mod transfers;
+#[path = "sip/websockets.rs"]
+mod websockets;
 
 use base::CallSid;
 use media::control::Event as MediaEvent;
@@ -647,6 +651,24 @@ async fn the_torture_messages_of_rfc_4475_leave_the_gateway_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_oddest_valid_invite_of_rfc_4475_is_a_call() {
+    let mut house = House::start(Policy::RingAndAnswer).await;
+    let (_, wsinv, _) = torture::MESSAGES.iter().find(|(name, ..)| *name == "wsinv").unwrap();
+    let peer = Speaker::new().await;
+    // As it stands it belongs to a call that nobody knows: its To has a tag.
+    let fresh = wsinv.replace(" ;   tag    = 1918181833n", "");
+    assert_ne!(fresh, *wsinv);
+    peer.say_raw(&house, &torture::bytes(&fresh)).await;
+    house
+        .wait_for(|events| {
+            events.iter().any(|event| {
+                matches!(event, Event::Incoming { to, call_id, .. } if to == "vivekg" && call_id == "wsinv.ndaksdj@192.0.2.1")
+            })
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_go_both_ways_through_kamailio_as_registrar_and_proxy() {
     let (callee, network) = Sipp::callee("proxied_answer.xml");
     let network: std::net::SocketAddr = network.uri.trim_start_matches("sip:").parse().unwrap();
@@ -672,8 +694,8 @@ async fn calls_go_both_ways_through_kamailio_as_registrar_and_proxy() {
     callee.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_trunk_over_tls_proves_who_it_is_and_carries_encrypted_audio() {
+/// A certificate for `localhost` and its key, in files.
+fn certificate() -> (tempfile::TempDir, std::path::PathBuf, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let made = std::process::Command::new("openssl")
         .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
@@ -684,6 +706,12 @@ async fn a_trunk_over_tls_proves_who_it_is_and_carries_encrypted_audio() {
         .expect("openssl is installed");
     assert!(made.status.success(), "{made:?}");
     let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    (folder, certificate, key)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trunk_over_tls_proves_who_it_is_and_carries_encrypted_audio() {
+    let (_folder, certificate, key) = certificate();
     let listener =
         TlsListener { bind: "127.0.0.1:0".parse().unwrap(), certificate: certificate.clone(), key };
     let mut far = House::with(Policy::RingAndAnswer, |settings| settings.tls = vec![listener]).await;

@@ -144,7 +144,9 @@ impl Reception {
 }
 
 /// The mean opinion score, in hundredths, of a stream that lost this share of its packets and arrives after `delay_ms`:
-/// the E-model of ITU-T G.107 with the values of G.711 with concealment (G.113: Ie 0, Bpl 25.1).
+/// the E-model of ITU-T G.107 with the values of G.711 with concealment (G.113: Ie 0, Bpl 25.1), its delay impairment as
+/// the two straight lines of R. Cole and J. Rosenbluth, "Voice over IP performance monitoring" (2001), and the score of
+/// G.107 annex B. An estimate for other codecs.
 pub fn mos_x100(lost: f64, delay_ms: f64) -> u16 {
     let lost = (lost * 100.0).clamp(0.0, 100.0);
     let late = (delay_ms - 177.3).max(0.0);

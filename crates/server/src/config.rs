@@ -1,7 +1,7 @@
 //! What the operator says: flags, then environment, then `tandem.toml`, then defaults.
 
 use crate::sign_on::{self, OidcFile, OidcFlags};
-use crate::telephony::{CodecName, Encryption, Sips, Telephony, Trunk};
+use crate::telephony::{CodecName, Encryption, SipWebSocket, Sips, Telephony, Trunk};
 use base::{AccountSid, PhoneNumber, Secret};
 use clap::Args;
 use http_api::{IceSettings, OidcSettings};
@@ -129,6 +129,9 @@ struct File {
     /// Where SIP over TLS listens.
     #[serde(default)]
     sips: Vec<Sips>,
+    /// Where SIP over WebSocket listens.
+    #[serde(default)]
+    sip_websockets: Vec<SipWebSocket>,
     /// Certificates that are believed when we connect by TLS, besides the public authorities'.
     sips_authorities: Option<PathBuf>,
     /// What we offer and take, most preferred first.
@@ -383,6 +386,9 @@ pub enum ConfigError {
     /// Single sign-on.
     #[error("single sign-on: {0}")]
     SignOn(String),
+    /// Half an identity.
+    #[error("the SIP websocket on {0} has a certificate or a key alone: WSS needs both, WS none")]
+    SipWebSocket(SocketAddr),
 }
 
 impl Config {
@@ -444,6 +450,7 @@ impl Config {
             telephony: Telephony {
                 trunks: file.trunks,
                 sips: file.sips,
+                websockets: file.sip_websockets,
                 authorities: file.sips_authorities,
                 codecs: file.codecs,
                 phones_srtp: file.phones_srtp,
@@ -612,6 +619,8 @@ mod tests {
             allowed-prefixes = ["+49"]
             codecs = ["opus", "PCMA"]
             phones-srtp = "required"
+            [[sip-websockets]]
+            listen = "127.0.0.1:8088"
             [[sips]]
             listen = "127.0.0.1:5061"
             certificate = "cert.pem"
@@ -651,6 +660,7 @@ mod tests {
         assert!(spare.rules.dialable("+15550100001").is_some());
         assert!(carrier.rules.dialable("+15550100001").is_none());
         assert_eq!(settings.codecs, [sip::offer::Codec::Opus, sip::offer::Codec::Pcma]);
+        assert_eq!((settings.websockets.len(), &settings.websockets[0].identity), (1, &None));
         assert_eq!((settings.tls.len(), settings.phones_srtp), (1, sip::offer::Srtp::Required));
     }
 

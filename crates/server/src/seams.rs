@@ -222,6 +222,8 @@ impl Lines for OurLines {
                     Transport::Udp => "udp",
                     Transport::Tcp => "tcp",
                     Transport::Tls => "tls",
+                    Transport::Ws => "ws",
+                    Transport::Wss => "wss",
                 },
                 expires_in: of.expires_in,
             })

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, ConfigError};
 use base::Secret;
-use gateway::sip::{SipSettings, TlsListener, TrunkSettings};
+use gateway::sip::{SipSettings, TlsListener, TrunkSettings, WebSocketListener};
 use serde::Deserialize;
 use sip::offer::{Codec, Srtp};
 use sip::trunk::{Network, Rewrite};
@@ -68,6 +68,18 @@ pub struct Sips {
     key: PathBuf,
 }
 
+/// A `[[sip-websockets]]` table: a listener for SIP over WebSocket.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SipWebSocket {
+    /// Where it listens.
+    listen: SocketAddr,
+    /// PEM file with the certificate chain, for WSS.
+    certificate: Option<PathBuf>,
+    /// PEM file with the private key, for WSS.
+    key: Option<PathBuf>,
+}
+
 /// Whether audio is encrypted.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -101,6 +113,8 @@ pub struct Telephony {
     pub trunks: Vec<Trunk>,
     /// `[[sips]]`.
     pub sips: Vec<Sips>,
+    /// `[[sip-websockets]]`.
+    pub websockets: Vec<SipWebSocket>,
     /// `sips-authorities`: a PEM file of certificates we believe beside the public authorities.
     pub authorities: Option<PathBuf>,
     /// `codecs`, most preferred first.
@@ -145,6 +159,7 @@ impl Telephony {
             key: sips.key.clone(),
         };
         settings.tls = self.sips.iter().map(listener).collect();
+        settings.websockets = self.websockets.iter().map(SipWebSocket::settle).collect::<Result<_, _>>()?;
         settings.tls_authorities = self.authorities.clone();
         if !self.codecs.is_empty() {
             settings.codecs = self.codecs.iter().map(|name| Codec::from(*name)).collect();
@@ -153,6 +168,17 @@ impl Telephony {
             settings.phones_srtp = encryption.into();
         }
         Ok(())
+    }
+}
+
+impl SipWebSocket {
+    fn settle(&self) -> Result<WebSocketListener, ConfigError> {
+        let identity = match (&self.certificate, &self.key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
+            _ => return Err(ConfigError::SipWebSocket(self.listen)),
+        };
+        Ok(WebSocketListener { bind: self.listen, identity })
     }
 }
 

@@ -189,3 +189,35 @@ async fn sipp_makes_five_hundred_calls_at_twenty_per_second_without_a_failure() 
     assert!(status.success(), "sipp ended with {status}\n{}", server.log());
     server.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs baresip"]
+async fn baresip_goes_where_a_document_refers_it_and_says_how_that_went() {
+    let (server, _) = server().await;
+    let centre = Centre::demo(server.rest()).await.unwrap();
+    let verb = "<Response><Refer><Sip>sip:bo@tandem.localhost</Sip></Refer></Response>";
+    let body = serde_json::json!({ "friendly_name": "Elsewhere", "twiml": verb });
+    let bin = centre.rest.post_json("/tandem/v1/TwimlBins", &body).await.unwrap().ok().unwrap();
+    let form = [("PhoneNumber", "+15550100012"), ("VoiceUrl", bin["document_url"].as_str().unwrap())];
+    let numbers = format!("/2010-04-01/Accounts/{DEV_ACCOUNT}/IncomingPhoneNumbers.json");
+    centre.rest.post(&numbers, &form).await.unwrap().ok().unwrap();
+    let bo = testkit::Phone::registered("bo", "bo-demo-phone", server.sip(), Tone(620)).await.unwrap();
+    let mut ana = Baresip::registered("ana", "ana-demo-phone", server.sip(), Tone(440)).await.unwrap();
+    ana.dials("+15550100012").await.unwrap();
+    let talk = bo.rings(PROMPT).await.unwrap().answers().await.unwrap();
+    talk.listens_at_any_level();
+    talk.hears(Tone(440), WITHIN).await.unwrap();
+    ana.hears(Tone(620), WITHIN).await.unwrap();
+    // The first call is over when baresip has said that the second stands.
+    let calls = format!("/2010-04-01/Accounts/{DEV_ACCOUNT}/Calls.json?To=%2B15550100012&Status=completed");
+    let over = |calls: &serde_json::Value| calls["calls"].as_array().is_some_and(|calls| calls.len() == 1);
+    let ended = centre.until(&calls, "the first call to be over", WITHIN, over).await.unwrap();
+    let sid = ended["calls"][0]["sid"].as_str().unwrap();
+    let story = centre.rest.fetch(&format!("/tandem/v1/Calls/{sid}/Timeline")).await.unwrap().ok().unwrap();
+    let said: Vec<_> =
+        story["timeline"].as_array().unwrap().iter().map(|e| (&e["text"], &e["data"])).collect();
+    let has = |text: &str, sip: u64| said.iter().any(|(t, data)| *t == text && data["sip"] == sip);
+    assert!(has("answered the REFER", 202) && has("says how the REFER goes", 200), "{said:#?}");
+    drop((ana, bo));
+    server.stop().await.unwrap();
+}

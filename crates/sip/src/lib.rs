@@ -5,6 +5,7 @@
 //! a test can drive without a network.
 
 pub mod address;
+pub mod canonical;
 pub mod cause;
 pub mod crypto;
 pub mod digest;
@@ -15,6 +16,7 @@ pub mod port;
 pub mod raw;
 pub mod registrar;
 pub mod reliable;
+pub mod replaces;
 pub mod sdp;
 pub mod timer;
 pub mod trunk;

@@ -119,6 +119,9 @@ pub enum Command {
     },
     /// What came of [`Event::Referred`]: told to the peer as the last word about its REFER.
     Referred { leg: LegId, status: u16 },
+    /// Ask the peer of an answered leg to call this SIP URI (REFER, RFC 3515). Reported as
+    /// [`Event::ReferAnswered`], and as [`Event::ReferNotified`] for as long as the peer says how that goes.
+    Refer { leg: LegId, to: String },
     /// End a leg in whatever state it is: CANCEL before the answer, BYE after it, a final response if inbound and
     /// unanswered (487 if the caller gave up, else 480). Always reported as [`Event::Gone`]; harmless if already gone.
     Hangup { leg: LegId },
@@ -162,7 +165,21 @@ pub enum Event {
         leg: LegId,
         /// What a phone of ours would dial: a number, a user, an extension; else a SIP URI.
         to: String,
+        /// The peer's other leg with us that the new call is to take the place of (RFC 3891): an attended transfer.
+        replaces: Option<LegId>,
     },
+    /// A new, unanswered leg that is to take the place of one that is up (an INVITE with Replaces, RFC 3891). Its
+    /// sender is the party of the leg it replaces. Answered like an [`Event::Incoming`].
+    Replacing {
+        leg: LegId,
+        replaced: LegId,
+        /// The peer's address, `ip:port`.
+        peer: String,
+    },
+    /// The peer's final answer to our REFER; `None` if there was none.
+    ReferAnswered { leg: LegId, status: Option<u16> },
+    /// How our REFER goes: the status of the peer's new call, as far as it says. `over`: nothing more will be said.
+    ReferNotified { leg: LegId, status: Option<u16>, over: bool },
     /// The leg is over. Exactly once for every leg; nothing follows for it.
     Gone { leg: LegId, cause: Cause, status: Option<u16> },
     /// The bindings of a registered user changed: `bound` says whether any are left.

@@ -135,11 +135,50 @@ fn response(start: &str, head: &str, length: usize) -> Verdict {
             return Verdict::Drop("a mandatory header is missing");
         }
     }
+    if header(head, "CSeq").is_none_or(|cseq| cseq_number(cseq).is_none()) {
+        return Verdict::Drop("its CSeq is no number");
+    }
     Verdict::Pass
 }
 
 fn looks_like_sip(start: &str) -> bool {
-    start.contains("SIP/") && start.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
+    start.contains("SIP/") && start.bytes().next().is_some_and(is_token)
+}
+
+/// What a method and other tokens are made of (RFC 3261 §25.1).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+}
+
+/// The number of a CSeq, which fits 31 bits (RFC 3261 §8.1.1.5).
+fn cseq_number(cseq: &str) -> Option<u32> {
+    cseq.split_whitespace().next()?.parse().ok().filter(|number| *number < 1 << 31)
+}
+
+/// Whether every quote that is opened is closed.
+fn is_balanced(value: &str) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for c in value.chars() {
+        if quoted {
+            (quoted, escaped) = (escaped || c != '"', !escaped && c == '\\');
+        } else {
+            quoted = c == '"';
+        }
+    }
+    !quoted
+}
+
+/// Whether a Via is a list of hops with parameters that have names.
+fn is_via(via: &str) -> bool {
+    via.split(',').all(|hop| {
+        let mut parts = hop.split(';').map(str::trim);
+        let sent = parts.next().unwrap_or_default();
+        let mut protocol = sent.split('/').map(str::trim);
+        let sip = matches!(protocol.next(), Some(name) if name.eq_ignore_ascii_case("SIP"));
+        sip && protocol.next() == Some("2.0")
+            && protocol.next().is_some_and(|rest| rest.split_whitespace().nth(1).is_some())
+            && parts.all(|part| !part.is_empty())
+    })
 }
 
 /// A NUL, or half a line end, where another reader may see a line end and we do not.
@@ -156,9 +195,13 @@ fn headers(head: &str, method: &str, body: usize) -> Result<(), &'static str> {
     }
     let need = |name: &str, reason| header(head, name).filter(|value| !value.is_empty()).ok_or(reason);
     let via = need("Via", "Missing Via")?;
-    if !via.to_ascii_uppercase().starts_with("SIP/2.0/") && !via.to_ascii_uppercase().starts_with("SIP / 2.0")
-    {
+    if !is_via(via) {
         return Err("Bad Via");
+    }
+    for name in ["From", "To", "Contact"] {
+        if lines(head).any(|(key, value)| is(key, name) && !is_balanced(value)) {
+            return Err("Unbalanced Quote");
+        }
     }
     if !need("From", "Missing From")?.contains("tag=") {
         return Err("Missing From Tag");
@@ -166,10 +209,7 @@ fn headers(head: &str, method: &str, body: usize) -> Result<(), &'static str> {
     need("To", "Missing To")?;
     need("Call-ID", "Missing Call-ID")?;
     let cseq = need("CSeq", "Missing CSeq")?;
-    let mut words = cseq.split_whitespace();
-    let number =
-        words.next().and_then(|number| number.parse::<u32>().ok()).filter(|number| *number < 1 << 31);
-    if number.is_none() || words.next() != Some(method) {
+    if cseq_number(cseq).is_none() || cseq.split_whitespace().nth(1) != Some(method) {
         return Err("Bad CSeq");
     }
     for name in ["From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards"] {
@@ -331,6 +371,7 @@ fn is(name: &str, wanted: &str) -> bool {
         "To" => "t",
         "Call-ID" => "i",
         "Content-Length" => "l",
+        "Contact" => "m",
         _ => "",
     };
     name.eq_ignore_ascii_case(wanted) || (!short.is_empty() && name.eq_ignore_ascii_case(short))

@@ -24,6 +24,10 @@ pub enum Transport {
     Tcp,
     /// An encrypted connection.
     Tls,
+    /// A websocket (RFC 7118).
+    Ws,
+    /// An encrypted websocket.
+    Wss,
 }
 
 /// One place a user is reachable at.

@@ -333,12 +333,38 @@ impl Call {
     /// Asks the other side to call somebody else in our place (RFC 3515); answers the status of the REFER.
     pub async fn refers(&self, to: &str) -> Result<u16, Trouble> {
         let core = &self.core;
-        let (mut request, server) = core.in_dialog("REFER");
+        let (request, server) = core.in_dialog("REFER");
         let target = match to.contains(':') {
             true => to.to_owned(),
             false => format!("sip:{to}@{}", core.party.domain),
         };
-        request.headers.push(("Refer-To".to_owned(), format!("<{target}>")));
+        self.sends_refer(request, server, format!("<{target}>")).await
+    }
+
+    /// Asks the other side to go on with whom we talk to in another call, in our place there (RFC 5589 §7.1); answers
+    /// the status of the REFER.
+    pub async fn refers_to_partner_of(&self, other: &Call) -> Result<u16, Trouble> {
+        let (of_other, _) = other.core.in_dialog("ACK");
+        let tag = |value: Option<&str>| {
+            let tag = value.and_then(|value| value.split_once("tag=")).map_or("", |(_, tag)| tag);
+            tag.split([';', '>']).next().unwrap_or_default().to_owned()
+        };
+        let (theirs, ours) = (tag(of_other.header("To")), tag(of_other.header("From")));
+        let replaces = format!("{};to-tag={theirs};from-tag={ours}", other.sip_call_id());
+        let escaped = replaces.replace('@', "%40").replace(';', "%3B").replace('=', "%3D");
+        let (request, server) = self.core.in_dialog("REFER");
+        let to = format!("<sip:partner@{}?Replaces={escaped}>", self.core.party.domain);
+        self.sends_refer(request, server, to).await
+    }
+
+    async fn sends_refer(
+        &self,
+        mut request: Message,
+        server: std::net::SocketAddr,
+        to: String,
+    ) -> Result<u16, Trouble> {
+        let core = &self.core;
+        request.headers.push(("Refer-To".to_owned(), to));
         let response = core.party.running.endpoint.transact(request, server).await;
         let code = response.as_ref().and_then(Message::code);
         code.ok_or_else(|| core.refused("REFER", code, response.as_ref()))

@@ -176,6 +176,11 @@ impl Xml {
             Verb::Reject(reject) => {
                 self.open("Reject").word("reason", reject.reason, &[("busy", RejectReason::Busy)]).empty();
             }
+            Verb::Refer(refer) => {
+                self.open("Refer").hook(["action", "method"], refer.action.as_ref()).out.push('>');
+                self.open("Sip").content("Sip", &refer.uri);
+                self.close("Refer");
+            }
             Verb::Unsupported { name } => self.open(name).empty(),
             Verb::Failed { code, message } => {
                 self.out.push_str(&format!("<!-- {code}: {} -->", message.replace('-', "\u{2010}")));

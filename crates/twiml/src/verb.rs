@@ -47,6 +47,8 @@ pub enum Verb {
     Hangup,
     /// Refuses the call without answering it.
     Reject(Reject),
+    /// Asks the caller's SIP phone to call somebody else.
+    Refer(Refer),
     /// A verb of the language that is not performed here; a warning was given, and the document goes on.
     Unsupported {
         /// `Pay`, `Sms`, …
@@ -59,6 +61,15 @@ pub enum Verb {
         /// What is wrong.
         message: String,
     },
+}
+
+/// `<Refer>`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refer {
+    /// Told what came of it; its reply goes on.
+    pub action: Option<Hook>,
+    /// Whom to call: a `sip:` or `sips:` address, with its headers if any.
+    pub uri: String,
 }
 
 /// How a URL is requested.

@@ -153,7 +153,7 @@ fn unknown_elements_and_attributes_warn_and_are_skipped() {
 
 #[test]
 fn verbs_that_are_not_performed_are_named() {
-    for name in ["Echo", "Pay", "Prompt", "Queue", "Refer", "Sms", "Message"] {
+    for name in ["Echo", "Pay", "Prompt", "Queue", "Sms", "Message"] {
         let parsed = parse(&format!("<Response><{name} a='b'>x</{name}><Hangup/></Response>"));
         assert_eq!(parsed.document.verbs, [Verb::Unsupported { name: name.into() }, Verb::Hangup]);
         assert_eq!(parsed.warnings[0].code, 12200);
@@ -239,6 +239,30 @@ fn simple_verbs_have_their_values() {
             Verb::Redirect(Redirect { url: String::new(), method: Method::Post }),
         ]
     );
+}
+
+#[test]
+fn a_refer_names_a_sip_address() {
+    let hook = |url: &str, method| Some(Hook { url: url.into(), method });
+    assert_eq!(
+        verbs(
+            "<Refer action='/done' method='GET'><Sip> sip:bo@pbx.example?X-Task=7 </Sip></Refer><Refer><Sip>sips:a@b</Sip></Refer>"
+        ),
+        [
+            Verb::Refer(Refer {
+                action: hook("/done", Method::Get),
+                uri: "sip:bo@pbx.example?X-Task=7".into()
+            }),
+            Verb::Refer(Refer { action: None, uri: "sips:a@b".into() }),
+        ]
+    );
+    // One that names nobody is skipped.
+    for (body, code) in [("<Refer/>", 13243), ("<Refer><Sip>+15550100001</Sip></Refer>", 13243)] {
+        assert_eq!(warned(body), (vec![], vec![code]), "{body}");
+    }
+    let (verbs, codes) = warned("<Refer><Number>1</Number><Sip>sip:a@b</Sip><Sip>sip:c@d</Sip></Refer>");
+    assert_eq!(codes, [12200, 12200]);
+    assert_eq!(verbs, [Verb::Refer(Refer { action: None, uri: "sip:a@b".into() })]);
 }
 
 #[test]

@@ -144,6 +144,7 @@ pub fn new_participant(form: &Params) -> Result<NewParticipant, ApiError> {
         start_on_enter: boolean_or(form, "StartConferenceOnEnter", true),
         end_on_exit: boolean_or(form, "EndConferenceOnExit", false),
         wait: hook_or_silence(form, "WaitUrl", "WaitMethod", Method::Post)?,
+        early_media: boolean_or(form, "EarlyMedia", true),
         coach: coach(form)?.flatten(),
         seats_max: usize::try_from(seats_max).unwrap_or(usize::MAX),
         conference_callback,

@@ -351,6 +351,14 @@ const OPERATIONS: &[Operation] = &[
     ),
     op("get", "/Registrations", "Where phones are registered", None, "200", Some("RegistrationList")),
     op("get", "/Calls/{ca}/Timeline", "The story of a call, oldest first", None, "200", Some("Timeline")),
+    op(
+        "get",
+        "/Calls/{ca}/Quality",
+        "Loss, jitter, round trip and estimated score of a call's audio, once it is over",
+        None,
+        "200",
+        Some("CallQuality"),
+    ),
     op("get", TRANSFERS, "A task's transfers, oldest first", None, "200", Some("TransferList")),
     op(
         "post",
@@ -876,6 +884,7 @@ fn common_schemas() -> Value {
             ("queues", "object[]"),
         ]),
         "Timeline": object(&[("call_sid", "string"), ("timeline", "TimelineEntry[]")]),
+        "CallQuality": object(&[("call_sid", "string"), ("quality", "object?")]),
         "TimelineEntry": object(&[
             ("call_sid", "string"),
             ("at", "string"),

@@ -358,6 +358,17 @@ pub fn timeline_entry(entry: &TimelineEntry) -> Value {
     })
 }
 
+/// What the audio of a call's own leg was like, by the report that ends its story: `null` before it.
+pub fn call_quality(call: base::CallSid, story: &[TimelineEntry]) -> Value {
+    let report = story.iter().rev().find(|entry| entry.kind == "quality" && entry.data["mos"].is_number());
+    let quality = report.map(|entry| {
+        let mut quality = entry.data.clone();
+        quality["at"] = entry.at.iso8601_precise().into();
+        quality
+    });
+    json!({ "call_sid": call, "quality": quality })
+}
+
 /// The words of delivery states.
 pub const DELIVERY_STATES: &[(&str, DeliveryState)] = &[
     ("waiting", DeliveryState::Waiting),

@@ -264,8 +264,31 @@ impl Switchboard {
         }
     }
 
+    /// Somebody who is being called to a conference, and whom those who wait may hear ring.
+    fn ringing_guest(&self, conference: &super::conference::Conference) -> Option<&Call> {
+        let mut invited = conference.invited.iter().filter(|seat| seat.early_media);
+        let rings = |call: &&Call| call.stage == Stage::Ringing;
+        invited.find_map(|seat| self.calls.get(&seat.call).filter(rings))
+    }
+
+    /// A guest of this conference rings, or does so no more.
+    pub(super) fn guest_rings(&mut self, sid: ConferenceSid) {
+        if let Some(conference) = self.conferences.get(&sid) {
+            self.dirty.extend(conference.seats.iter().map(|seat| seat.call));
+        }
+    }
+
     fn hears_conference(&self, sid: ConferenceSid, call: &Call) -> (Route, Option<Background>) {
         let Some(conference) = self.conferences.get(&sid) else { return (Route::Silence, None) };
+        if let [seat] = conference.seats.as_slice()
+            && !seat.hold
+            && let Some(guest) = self.ringing_guest(conference)
+        {
+            return match guest.early_media {
+                true => (Route::Bridge(guest.leg.0), None),
+                false => self.ringback(None),
+            };
+        }
         if !conference.started {
             let seat = conference.seats.iter().find(|s| s.call == call.record.sid);
             return match seat.map(|s| &s.wait) {

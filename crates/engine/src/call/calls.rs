@@ -67,9 +67,20 @@ impl Switchboard {
                     self.peer_held(sid, held);
                 }
             }
-            Event::Referred { leg, to } => {
+            Event::Referred { leg, to, replaces } => {
                 if let Some(sid) = self.legs.get(&leg).copied() {
-                    self.referred(sid, &to);
+                    self.referred(sid, &to, replaces);
+                }
+            }
+            Event::Replacing { leg, replaced, peer } => self.replace_leg(leg, replaced, &peer),
+            Event::ReferAnswered { leg, status } => {
+                if let Some(sid) = self.legs.get(&leg).copied() {
+                    self.refer_answered(sid, status);
+                }
+            }
+            Event::ReferNotified { leg, status, over } => {
+                if let Some(sid) = self.legs.get(&leg).copied() {
+                    self.refer_notified(sid, status, over);
                 }
             }
             Event::Gone { leg, cause, status } => match self.legs.get(&leg).copied() {
@@ -240,6 +251,9 @@ impl Switchboard {
             }
         }
         self.far_end_rings(sid);
+        if let Some(Doing::Participant(conference)) = self.calls.get(&sid).map(|c| &c.doing) {
+            self.guest_rings(*conference);
+        }
     }
 
     fn answered(&mut self, sid: CallSid) {
@@ -376,6 +390,7 @@ impl Switchboard {
         let leg = call.leg;
         self.cut(sid, Cut::Ended, Some(close));
         self.settle_tasks_of(sid);
+        self.forget_attended(sid);
         for asked in self.asked.values_mut() {
             if let Asked::Task { call, abandoned } = asked
                 && *call == sid

@@ -79,6 +79,8 @@ pub(super) struct Seat {
     pub announce: Option<String>,
     pub since: Timestamp,
     pub changed: Timestamp,
+    /// While it is being called, who waits for it hears how that goes.
+    pub early_media: bool,
     /// `ends` counts only for the last agent: nobody asked for it in so many words.
     pub ends_as_last: bool,
 }
@@ -192,6 +194,7 @@ impl Seat {
             announce: None,
             since: Timestamp(0),
             changed: Timestamp(0),
+            early_media: false,
             ends_as_last: false,
         }
     }
@@ -297,6 +300,7 @@ impl Switchboard {
             Some(conference.invited.remove(at))
         });
         let Some(seat) = seat else { return };
+        self.guest_rings(sid);
         let more = self.leave_parameters(call, Leave::AddFailed);
         self.conference_event(sid, "leave", "participant-leave", Some(&seat), more);
         if self.conferences.get(&sid).is_some_and(|c| c.seats.is_empty() && c.invited.is_empty()) {

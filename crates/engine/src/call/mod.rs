@@ -1,6 +1,7 @@
 //! Voice: live calls, the TwiML each runs, the queues they wait in and the conferences they meet in.
 
 mod announcement;
+mod attended;
 mod audio;
 mod calls;
 mod conference;
@@ -23,6 +24,7 @@ mod program;
 mod queue;
 mod recording;
 mod refer;
+mod refer_verb;
 mod requests;
 mod roster;
 mod seats;

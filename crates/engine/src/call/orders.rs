@@ -80,6 +80,9 @@ impl Switchboard {
         if let Some(agent) = self.own_call_of(&offer) {
             return self.bind_own_call(offer, agent);
         }
+        if self.meets_colleague(&offer, &shape) {
+            return;
+        }
         if let Some(customer) = offer.call {
             let Some(call) = self.calls.get_mut(&customer) else {
                 return self.report_failed(&offer, 40144, "the caller has gone");

@@ -26,6 +26,7 @@ impl Switchboard {
             label: new.label.clone(),
             wait: wait_plan(new.wait),
             whispers_to: new.coach,
+            early_media: new.early_media,
             since: self.now.wall,
             changed: self.now.wall,
             ..Seat::plain(sid).beeps(&new.beep)

@@ -608,6 +608,8 @@ pub struct NewParticipant {
     pub end_on_exit: bool,
     /// What is heard before the conference begins; `None` is music, an empty URL silence.
     pub wait: Option<Webhook>,
+    /// Who is alone in the conference hears this one ring.
+    pub early_media: bool,
     /// Heard by this participant alone.
     pub coach: Option<CallSid>,
     pub seats_max: usize,

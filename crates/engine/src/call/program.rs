@@ -368,6 +368,7 @@ impl Switchboard {
                 Ok(webhook) => self.fetch_next(sid, webhook, Vec::new()),
                 Err(error) => self.failed(sid, error.code, error.message),
             },
+            Verb::Refer(refer) => self.refer_verb(sid, refer),
             Verb::Hangup => self.hang_up(sid),
             Verb::Reject(reject) => match reject.reason {
                 RejectReason::Busy => self.refuse(sid, 486, CallStatus::Busy),
@@ -469,6 +470,7 @@ impl Switchboard {
             }
             Step::Gathering(_) => self.gather_over(sid, None),
             Step::Recording(_) => self.record_ends(sid),
+            Step::Referring(_) => self.refer_over(sid),
             Step::Fetching(fetch) => {
                 let message = "no answer to the request".to_owned();
                 self.on_fetched(fetch, Err(FetchError { code: 11205, message }));
@@ -527,6 +529,8 @@ impl Switchboard {
             self.record_cut(&step);
         } else if let Step::Gathering(gather) = step {
             self.end_listening(gather.hearing);
+        } else if let Step::Referring(referring) = step {
+            self.refer_cut(sid, *referring);
         }
         self.disarm(Timer::Step(sid));
         self.stop_playing(sid);
@@ -628,7 +632,7 @@ pub(super) fn speech(say: &twiml::Say) -> Prompt {
 fn answers_first(verb: &Verb) -> bool {
     match verb {
         Verb::Say(_) | Verb::Play(_) | Verb::Gather(_) | Verb::Record(_) => true,
-        Verb::Enqueue(_) | Verb::Hangup | Verb::Connect(_) => true,
+        Verb::Enqueue(_) | Verb::Hangup | Verb::Connect(_) | Verb::Refer(_) => true,
         Verb::Dial(dial) => !dial.answer_on_bridge || !matches!(dial.target, twiml::DialTarget::Parties(_)),
         _ => false,
     }
@@ -640,7 +644,7 @@ fn allowed_beside(purpose: Purpose, verb: &Verb) -> bool {
         Verb::Unsupported { .. } | Verb::Failed { .. } => true,
         Verb::Gather(_) | Verb::Hangup => matches!(purpose, Purpose::QueueWait | Purpose::Screen),
         Verb::Leave => purpose == Purpose::QueueWait,
-        Verb::Dial(_) | Verb::Enqueue(_) | Verb::Record(_) | Verb::Reject(_) => false,
+        Verb::Dial(_) | Verb::Enqueue(_) | Verb::Record(_) | Verb::Reject(_) | Verb::Refer(_) => false,
         Verb::Start(_) | Verb::Stop(_) | Verb::Connect(_) => false,
     }
 }
@@ -661,6 +665,7 @@ fn name_of(verb: &Verb) -> &str {
         Verb::Redirect(_) => "Redirect",
         Verb::Hangup => "Hangup",
         Verb::Reject(_) => "Reject",
+        Verb::Refer(_) => "Refer",
         Verb::Unsupported { name } => name,
         Verb::Failed { .. } => "Failed",
     }

@@ -12,9 +12,9 @@ use base::*;
 use serde_json::json;
 use sip::port::Command;
 
-const FORBIDDEN: u16 = 403;
+pub(super) const FORBIDDEN: u16 = 403;
 const NOBODY: u16 = 404;
-const DECLINED: u16 = 603;
+pub(super) const DECLINED: u16 = 603;
 
 /// Whom a phone refers to.
 enum Referred {
@@ -25,16 +25,23 @@ enum Referred {
 
 impl Switchboard {
     /// The peer of this call asks that the other side be connected with `to`.
-    pub(super) fn referred(&mut self, sid: CallSid, to: &str) {
-        self.note(sid, "sip", "asks for a transfer", json!({"to": to}));
-        match self.refer(sid, to) {
+    pub(super) fn referred(&mut self, sid: CallSid, to: &str, replaces: Option<LegId>) {
+        let other = replaces.map(|leg| self.legs.get(&leg).copied());
+        let data = json!({"to": to, "replaces": other.flatten()});
+        self.note(sid, "sip", "asks for a transfer", data);
+        let referred = match other {
+            None => self.refer(sid, to),
+            Some(Some(other)) => self.refer_attended(sid, other),
+            Some(None) => Err(DECLINED),
+        };
+        match referred {
             Ok(true) => {}
             Ok(false) => self.settle_refer(sid, 200),
             Err(status) => self.settle_refer(sid, status),
         }
     }
 
-    fn settle_refer(&mut self, sid: CallSid, status: u16) {
+    pub(super) fn settle_refer(&mut self, sid: CallSid, status: u16) {
         if let Some(call) = self.calls.get(&sid) {
             let leg = call.leg;
             self.sip(Command::Referred { leg, status });
@@ -44,6 +51,7 @@ impl Switchboard {
     /// Routing has said whether an agent's transfer is under way.
     pub(super) fn refer_decided(&mut self, sid: CallSid, outcome: &Result<RoutingAnswer, RoutingRefusal>) {
         if let Err(refusal) = outcome {
+            self.attended.retain(|_, attended| attended.referrer != sid);
             self.note(sid, "sip", refusal.message.clone(), json!({"code": refusal.code}));
         }
         self.settle_refer(sid, if outcome.is_ok() { 200 } else { DECLINED });
@@ -66,6 +74,7 @@ impl Switchboard {
             _ => return Err(DECLINED),
         };
         if let Some(webhook) = hook {
+            self.settle_refer(sid, 200);
             self.leave_behind(sid, owner, other);
             self.cut(other, Cut::Redirected, None);
             self.fetch_main(other, webhook, vec![pair("ReferTransferTarget", to)]);
@@ -77,6 +86,7 @@ impl Switchboard {
             return Err(FORBIDDEN);
         }
         let noun = self.refer_noun(to).ok_or(NOBODY)?;
+        self.settle_refer(sid, 200);
         self.leave_behind(sid, owner, other);
         self.cut(other, Cut::Redirected, None);
         self.run_own(other, &format!("<Dial>{noun}</Dial>"));
@@ -84,9 +94,8 @@ impl Switchboard {
         Ok(true)
     }
 
-    /// The other side of a `<Dial>` goes on alone: the peer has had its answer, and the dial is over.
-    fn leave_behind(&mut self, sid: CallSid, owner: CallSid, other: CallSid) {
-        self.settle_refer(sid, 200);
+    /// The other side of a `<Dial>` goes on alone: the dial is over.
+    pub(super) fn leave_behind(&mut self, sid: CallSid, owner: CallSid, other: CallSid) {
         if owner != sid {
             // The other side dialled: cutting it short lets this one go.
             return;

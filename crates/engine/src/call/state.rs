@@ -156,6 +156,7 @@ pub(super) enum Step {
     Pausing,
     Gathering(Box<Gather>),
     Recording(Box<RecordStep>),
+    Referring(Box<super::refer_verb::Referring>),
 }
 
 /// A running `<Gather>`.

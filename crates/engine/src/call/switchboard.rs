@@ -55,6 +55,8 @@ pub struct Switchboard {
     /// Mixers to be closed once their legs hear something else.
     pub(super) done_mixers: Vec<MixerId>,
     pub(super) talks: BTreeMap<ReservationSid, Talk>,
+    /// Tasks on their way to a colleague who is on the line already.
+    pub(super) attended: BTreeMap<TaskSid, super::attended::Attended>,
     /// The reservation for which an agent asked to be rung just now: they have said yes already.
     pub(super) asked_for: Option<ReservationSid>,
     pub(super) fetches: BTreeMap<FetchId, (CallSid, FetchUse, Webhook)>,
@@ -171,6 +173,7 @@ impl Switchboard {
             last_unseated: None,
             done_mixers: Vec::new(),
             talks: BTreeMap::new(),
+            attended: BTreeMap::new(),
             asked_for: None,
             fetches: BTreeMap::new(),
             about: None,

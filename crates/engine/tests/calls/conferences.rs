@@ -73,6 +73,7 @@ pub fn guest(number: &str) -> NewParticipant {
         start_on_enter: true,
         end_on_exit: false,
         wait: None,
+        early_media: false,
         coach: None,
         seats_max: 250,
         conference_callback: None,
@@ -108,6 +109,28 @@ fn somebody_is_called_into_a_conference_and_joins_when_they_answer() {
     assert_eq!(names(&day)[3..], ["participant-leave"]);
     day.hangs_up(leg);
     assert_eq!(events(&day).last().unwrap()["ReasonConferenceEnded"], "last-participant-left");
+    day.legs_match_calls();
+}
+
+#[test]
+fn who_waits_alone_hears_a_guest_ring() {
+    let mut day = day();
+    let caller = day.call();
+    shown(add(&mut day, "room", NewParticipant { early_media: true, ..guest("+15557770001") }));
+    let leg = day.last_invited();
+    assert_eq!(day.heard(caller), Heard::Music);
+    day.rings(leg);
+    assert_eq!(day.heard(caller), Heard::Ringback);
+    // What the network says in place of ringing.
+    day.give(Input::Sip(sip::port::Event::Ringing { leg, early_media: true }));
+    assert_eq!(day.heard(caller), Heard::Leg(leg));
+    day.goes(leg, Cause::Busy);
+    assert_eq!(day.heard(caller), Heard::Music);
+    shown(add(&mut day, "room", NewParticipant { early_media: true, ..guest("+15557770002") }));
+    let leg = day.last_invited();
+    day.rings(leg);
+    day.answers(leg);
+    assert_eq!(day.heard(caller), Heard::Mixer);
     day.legs_match_calls();
 }
 

@@ -274,7 +274,9 @@ impl Day {
                 }
             }
             sip_port::Command::Take { leg } => self.taken.push(leg),
-            sip_port::Command::Progress { .. } | sip_port::Command::Referred { .. } => {}
+            sip_port::Command::Progress { .. }
+            | sip_port::Command::Referred { .. }
+            | sip_port::Command::Refer { .. } => {}
         }
     }
 
@@ -446,6 +448,12 @@ impl Day {
             *known = sid;
         }
         leg
+    }
+
+    /// A leg that comes into a call from outside.
+    pub fn appears(&mut self, leg: LegId, call: CallSid) {
+        self.alive.insert(leg, Some(call));
+        self.ears.insert(leg, Ear::default());
     }
 
     pub fn sid(&self, leg: LegId) -> CallSid {

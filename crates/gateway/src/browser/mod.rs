@@ -122,6 +122,7 @@ impl Browsers {
             | Command::Answer { leg }
             | Command::Refuse { leg, .. }
             | Command::Referred { leg, .. }
+            | Command::Refer { leg, .. }
             | Command::Hangup { leg }
             | Command::Take { leg } => leg.0 >= INBOUND_LEGS || legs.contains(leg),
         }

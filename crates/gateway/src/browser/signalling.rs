@@ -524,6 +524,10 @@ impl Switch {
                 self.ring(leg, call, customers::identity(&number), from, Vec::new(), timeout).await;
             }
             Command::Invite { .. } | Command::Referred { .. } => {}
+            // A browser calls nobody because we ask it to.
+            Command::Refer { leg, .. } => {
+                self.tell(Event::ReferAnswered { leg, status: Some(501) }).await;
+            }
             Command::Progress { leg, progress } => self.progress(leg, progress),
             Command::Answer { leg } => self.accept(leg).await,
             Command::Refuse { leg, status } => {

@@ -1,6 +1,8 @@
 //! Our own sockets in front of the stack: what is malformed, too much or not SIP ends here, with an answer where one
 //! is due and a line in the log that names the call.
 
+pub(super) mod websocket;
+
 use super::Shared;
 use super::budget::Budget;
 use super::settings::Limits;
@@ -12,6 +14,7 @@ use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::channel::ChannelConnection;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
+use sip::canonical::canonical;
 use sip::raw::{self, Frame, Verdict};
 use sip::trunk::Network;
 use std::collections::HashMap;
@@ -266,7 +269,7 @@ impl EdgeSocket {
         let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
         loop {
             let (length, source) = self.socket.recv_from(&mut datagram).await?;
-            let message = &datagram[..length];
+            let message = &*canonical(&datagram[..length]);
             // Keep-alives (RFC 5626) are the stack's to answer.
             let blank = message.iter().all(u8::is_ascii_whitespace);
             if !blank {
@@ -281,7 +284,7 @@ impl EdgeSocket {
                     Sorted::Nothing => continue,
                 }
             }
-            let length = length.min(buffer.len());
+            let length = message.len().min(buffer.len());
             buffer[..length].copy_from_slice(&message[..length]);
             return Ok((length, source));
         }
@@ -475,7 +478,7 @@ async fn cut(
             }
             Frame::Message(length) => {
                 let message: Vec<u8> = buffer.drain(..length).collect();
-                match edge.sort(&message, peer) {
+                match edge.sort(&canonical(&message), peer) {
                     Sorted::Answer(answer) => write(writer, &answer).await?,
                     Sorted::Nothing => {}
                     Sorted::Pass(message) => {

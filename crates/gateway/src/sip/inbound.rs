@@ -3,7 +3,6 @@
 use super::edge::lock;
 use super::leg::{self, End, Established, answer_headers, description_of_request};
 use super::stack::{self};
-use super::trunks::Wire;
 use super::{Order, Shared};
 use base::Mono;
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason};
@@ -38,6 +37,7 @@ pub(super) async fn start(
     peer: SocketAddr,
     offer: Option<Description>,
     timer: Option<SessionExpires>,
+    replaced: Option<LegId>,
 ) {
     let leg = shared.next_inbound_leg();
     let call_id = stack::call_id(&tx.original);
@@ -46,7 +46,7 @@ pub(super) async fn start(
         Source::Phone(_) | Source::Client { .. } | Source::Domain { .. } => shared.settings.phones_srtp,
     };
     // A caller without an offer gets ours, and over UDP and TCP its keys could be read by everybody on the way.
-    let shown = offer.is_none() && srtp == Srtp::Offered && stack::wire_of(&tx) != Wire::Tls;
+    let shown = offer.is_none() && srtp == Srtp::Offered && !stack::wire_of(&tx).is_secret();
     let srtp = if shown { Srtp::Off } else { srtp };
     let Some(mut negotiator) = shared.open_media(leg, srtp) else { return shared.refuse(tx, 503).await };
     let answer = match offer.as_ref().map(|offer| negotiator.answer(offer)).transpose() {
@@ -67,9 +67,14 @@ pub(super) async fn start(
             return shared.refuse(tx, 400).await;
         }
     };
-    let event = incoming(&shared, leg, &tx.original, source, peer);
+    let party = source.clone();
+    let event = match replaced {
+        Some(replaced) => Event::Replacing { leg, replaced, peer: peer.to_string() },
+        None => incoming(&shared, leg, &tx.original, source, peer),
+    };
     info!(leg = leg.0, sip.call_id = %call_id, peer = %peer, "leg {} is a call from {peer}", leg.0);
     let mut orders = shared.enlist(leg);
+    shared.know_party(leg, party);
     shared.know_dialog(leg, dialog.id());
     let takes_update = stack::list(&tx.original, "Allow").to_ascii_uppercase().contains("UPDATE");
     let reliable = stack::lists(&tx.original, "Require", "100rel")
@@ -208,6 +213,8 @@ impl Inbound {
             takes_update: self.takes_update,
             held: false,
             offered_in: None,
+            referring: None,
+            refers: false,
         };
         established.run(orders, states).await
     }
@@ -240,7 +247,7 @@ impl Inbound {
                 }
             },
             // Nobody is referred before the answer.
-            Some(Order::Referred(_)) => None,
+            Some(Order::Referred(_) | Order::Refer(_)) => None,
             Some(Order::Request(tx)) => {
                 self.acknowledge(*tx).await;
                 None

@@ -1,6 +1,7 @@
 //! What inbound and outbound legs have in common: their mailbox, their end, and their life after the answer.
 
 use super::edge::lock;
+use super::refer::{self, Referring};
 use super::stack::{self, ALLOW, SUPPORTED};
 use super::{Order, Shared};
 use base::Mono;
@@ -16,38 +17,17 @@ use rsipstack::sip::{Header, Method, Request, Response, StatusCodeKind};
 use rsipstack::transaction::key::TransactionRole;
 use sip::crypto::{self, MasterKey, SUITES};
 use sip::offer::{Agreed, Codec, Negotiator, Srtp};
-use sip::port::{Cause, Event, LegId};
+use sip::port::{Cause, Event, LegId, Source};
 use sip::sdp::{self, Description};
 use sip::timer::{Asked, Refresher, SessionExpires, SessionTimer, TimerAction};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, error, info, warn};
 
 /// Orders that may wait for a leg. A leg that falls so far behind is ended.
 pub(super) const ORDERS_MAX: usize = 32;
-
-/// How long a REFER may take to be settled, and each word about it to be answered.
-const REFER_MAX: Duration = Duration::from_secs(60);
-const NOTICE_MAX: Duration = Duration::from_secs(2);
-
-/// Whom a REFER names, as a phone of ours would dial them; else their SIP URI. A call to be replaced is not known here.
-fn refer_to(shared: &Shared, request: &Request) -> Option<String> {
-    let value = stack::value(request, "Refer-To").or_else(|| stack::value(request, "r"))?;
-    let address = sip::address::Address::parse(&value)?;
-    let uri = address.uri()?;
-    if address.uri.contains("Replaces=") || stack::value(request, "Replaces").is_some() {
-        return None;
-    }
-    match uri.user {
-        Some(user) if shared.is_ours(&uri.host) => Some(user),
-        Some(user) if uri.scheme.eq_ignore_ascii_case("tel") => Some(user),
-        Some(_) => Some(address.uri.split('?').next().unwrap_or_default().to_owned()),
-        None => None,
-    }
-}
 
 /// How a leg ended.
 #[derive(Debug, Clone, Copy)]
@@ -66,13 +46,17 @@ impl End {
 pub(super) struct Entry {
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) dialogs: Vec<DialogId>,
+    /// Who is at its other end, where that is known: they alone may put another leg in its place.
+    pub(super) party: Option<Source>,
+    /// It is answered.
+    pub(super) up: bool,
 }
 
 impl Shared {
     /// Gives a leg its mailbox.
     pub(super) fn enlist(&self, leg: LegId) -> mpsc::Receiver<Order> {
         let (orders, mailbox) = mpsc::channel(ORDERS_MAX);
-        lock(&self.legs).insert(leg, Entry { orders, dialogs: Vec::new() });
+        lock(&self.legs).insert(leg, Entry { orders, dialogs: Vec::new(), party: None, up: false });
         mailbox
     }
 
@@ -81,6 +65,13 @@ impl Shared {
         lock(&self.dialogs).insert((id.call_id.clone(), id.local_tag.clone()), leg);
         if let Some(entry) = lock(&self.legs).get_mut(&leg) {
             entry.dialogs.push(id);
+        }
+    }
+
+    /// Says who is at the other end of a leg.
+    pub(super) fn know_party(&self, leg: LegId, party: Source) {
+        if let Some(entry) = lock(&self.legs).get_mut(&leg) {
+            entry.party = Some(party);
         }
     }
 
@@ -227,6 +218,10 @@ pub(super) struct Established {
     pub(super) held: bool,
     /// A re-INVITE without an offer got ours; the answer comes with this CSeq number's ACK.
     pub(super) offered_in: Option<u32>,
+    /// Our REFER, while it is not answered.
+    pub(super) referring: Option<Referring>,
+    /// The peer has been asked to call somebody else, and may say how that goes.
+    pub(super) refers: bool,
 }
 
 type Refresh = JoinHandle<rsipstack::Result<Option<Response>>>;
@@ -239,6 +234,9 @@ impl Established {
         states: &mut DialogStateReceiver,
     ) -> End {
         let mut refresh: Option<Refresh> = None;
+        if let Some(entry) = lock(&self.shared.legs).get_mut(&self.leg) {
+            entry.up = true;
+        }
         self.report_hold().await;
         loop {
             let due = self.timer.as_ref().map(SessionTimer::next);
@@ -252,6 +250,12 @@ impl Established {
                 done = finished(&mut refresh) => {
                     refresh = None;
                     self.refreshed(done)
+                }
+                status = answered(&mut self.referring) => {
+                    self.referring = None;
+                    self.refers = status.is_some_and(|status| (200..300).contains(&status));
+                    self.shared.report(Event::ReferAnswered { leg: self.leg, status }).await;
+                    None
                 }
             };
             if let Some(end) = end {
@@ -275,6 +279,11 @@ impl Established {
                 }
                 None
             }
+            Some(Order::Refer(to)) => {
+                self.refers = true;
+                self.referring = Some(self.refer(&to));
+                None
+            }
             Some(Order::Referred(status)) => {
                 self.tell_referrer(status, "terminated;reason=noresource").await;
                 None
@@ -283,28 +292,6 @@ impl Established {
                 debug!(leg = self.leg.0, "leg {} is answered already and does not {other:?}", self.leg.0);
                 None
             }
-        }
-    }
-
-    /// Tells the peer how its REFER goes (RFC 3515 §2.4.4). A BYE that follows must not overtake it, so this waits for
-    /// an answer, but not long.
-    async fn tell_referrer(&self, status: u16, state: &str) {
-        let reason = match status {
-            100 => "Trying",
-            200 => "OK",
-            403 => "Forbidden",
-            404 => "Not Found",
-            _ => "Decline",
-        };
-        let headers = vec![
-            stack::header("Event", "refer"),
-            stack::header("Subscription-State", state),
-            stack::header("Content-Type", "message/sipfrag;version=2.0"),
-        ];
-        let body = format!("SIP/2.0 {status} {reason}\r\n").into_bytes();
-        let told = tokio::time::timeout(NOTICE_MAX, self.dialog.notify(Some(headers), Some(body))).await;
-        if !matches!(told, Ok(Ok(Some(_)))) {
-            debug!(leg = self.leg.0, "leg {} was not told of its REFER: {status}", self.leg.0);
         }
     }
 
@@ -338,20 +325,15 @@ impl Established {
                 None
             }
             DialogState::Refer(_, request, handle) => {
-                match refer_to(&self.shared, &request) {
-                    Some(to) => {
-                        respond(&handle, 202, Vec::new(), None).await;
-                        self.tell_referrer(100, &format!("active;expires={}", REFER_MAX.as_secs())).await;
-                        self.shared.report(Event::Referred { leg: self.leg, to }).await;
-                    }
-                    None => respond(&handle, 400, Vec::new(), None).await,
-                }
+                self.referred(&request, handle).await;
                 None
             }
-            DialogState::Notify(_, _, handle)
-            | DialogState::Message(_, _, handle)
-            | DialogState::Publish(_, _, handle) => {
-                respond(&handle, 405, vec![Header::Allow(ALLOW.into())], None).await;
+            DialogState::Notify(_, request, handle) => {
+                self.notified(&request, handle).await;
+                None
+            }
+            DialogState::Message(_, _, handle) | DialogState::Publish(_, _, handle) => {
+                respond(&handle, 405, refer::allowed(), None).await;
                 None
             }
             DialogState::Calling(_)
@@ -531,6 +513,13 @@ pub(super) fn bye(shared: &Shared, dialog: InviteDialog) {
 async fn finished(refresh: &mut Option<Refresh>) -> rsipstack::Result<Option<Response>> {
     match refresh {
         Some(handle) => handle.await.unwrap_or(Ok(None)),
+        None => std::future::pending().await,
+    }
+}
+
+async fn answered(referring: &mut Option<Referring>) -> Option<u16> {
+    match referring {
+        Some(handle) => handle.await.ok().flatten(),
         None => std::future::pending().await,
     }
 }

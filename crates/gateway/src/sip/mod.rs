@@ -1,4 +1,4 @@
-//! SIP over UDP, TCP and TLS: the shell around the stack.
+//! SIP over UDP, TCP, TLS and WebSocket: the shell around the stack.
 //!
 //! Every message passes [`edge`] first; [`requests`] decides who may ask for what; every leg is one task
 //! ([`inbound`], [`outbound`]) with a bounded mailbox, which ends with exactly one [`Event::Gone`].
@@ -8,6 +8,7 @@ mod edge;
 mod inbound;
 mod leg;
 mod outbound;
+mod refer;
 mod register;
 mod requests;
 mod secure;
@@ -44,6 +45,7 @@ use trunks::{Trunks, Wire};
 
 pub use settings::{
     DomainRules, Limits, PhoneDirectory, SipSettings, TlsListener, TrunkError, TrunkSettings,
+    WebSocketListener,
 };
 pub use trunks::{TrunkRegistration, TrunkState};
 pub use waiting::Waiting;
@@ -77,6 +79,7 @@ enum Order {
     Refuse(u16),
     Hangup,
     Referred(u16),
+    Refer(String),
     /// A PRACK or an early UPDATE, which the stack would answer over our heads or not at all.
     Request(Box<Transaction>),
 }
@@ -92,12 +95,20 @@ struct Invite {
     timeout: Duration,
 }
 
+/// Addresses of the first listeners for SIP over WebSocket.
+#[derive(Debug, Clone, Copy, Default)]
+struct WebSockets {
+    plain: Option<SocketAddr>,
+    secret: Option<SocketAddr>,
+}
+
 /// What all tasks of the gateway share. The locks guard tables that are looked into for a moment, never across a wait.
 struct Shared {
     settings: SipSettings,
     address: SocketAddr,
     /// Address of the first TLS listener.
     tls: Option<SocketAddr>,
+    websockets: WebSockets,
     layer: Arc<DialogLayer>,
     endpoint: EndpointInnerRef,
     connector: TlsConnector,
@@ -145,6 +156,20 @@ impl SipGateway {
             secured.push((tokio::net::TcpListener::from_std(listener)?, acceptor));
         }
         let tls = secured.first().map(|(listener, _)| listener.local_addr()).transpose()?;
+        let (mut websockets, mut doors) = (WebSockets::default(), Vec::new());
+        for door in &settings.websockets {
+            let identity = door.identity.clone();
+            let acceptor = identity
+                .map(|(certificate, key)| {
+                    secure::acceptor(&TlsListener { bind: door.bind, certificate, key })
+                })
+                .transpose()?;
+            let listener = std::net::TcpListener::bind(door.bind)?;
+            listener.set_nonblocking(true)?;
+            let of_kind = if acceptor.is_some() { &mut websockets.secret } else { &mut websockets.plain };
+            of_kind.get_or_insert(listener.local_addr()?);
+            doors.push((tokio::net::TcpListener::from_std(listener)?, acceptor));
+        }
         let socket = Arc::new(EdgeSocket::new(udp, edge.clone())?);
         let stack = stack::build(&settings, socket, address, &stop)?;
         let now = settings.clock.now().mono;
@@ -152,6 +177,7 @@ impl SipGateway {
         let shared = Arc::new(Shared {
             address,
             tls,
+            websockets,
             layer: stack.dialogs,
             endpoint: stack.endpoint.clone(),
             connector,
@@ -191,6 +217,12 @@ impl SipGateway {
             info!("SIP listens on {}, TLS", listener.local_addr()?);
             tasks.spawn(edge::listen(listener, Some(acceptor), edge, endpoint, tasks.clone(), stop.clone()));
         }
+        for (listener, acceptor) in doors {
+            let kind = if acceptor.is_some() { "WSS" } else { "WS" };
+            info!("SIP listens on {}, {kind}", listener.local_addr()?);
+            let (edge, endpoint) = (edge.clone(), stack.endpoint.clone());
+            tasks.spawn(edge::websocket::listen(listener, acceptor, edge, endpoint, stop.clone()));
+        }
         tasks.spawn(edge::listen(listener, None, edge, stack.endpoint, tasks.clone(), stop.clone()));
         trunks::keep(&shared);
         tasks.spawn(requests::serve(shared.clone(), stack.incoming));
@@ -209,6 +241,12 @@ impl SipGateway {
         self.shared.tls
     }
 
+    /// The address of the first WebSocket listener, without TLS and with.
+    pub fn websocket_addr(&self, secret: bool) -> Option<SocketAddr> {
+        let WebSockets { plain, secret: encrypted } = self.shared.websockets;
+        if secret { encrypted } else { plain }
+    }
+
     /// Does what the engine asks. Never waits: a leg that is gone takes no orders any more, and one that does not
     /// take its orders is ended.
     pub fn command(&self, command: Command) {
@@ -218,6 +256,7 @@ impl SipGateway {
             Command::Refuse { leg, status } => (leg, Order::Refuse(status)),
             Command::Hangup { leg } => (leg, Order::Hangup),
             Command::Referred { leg, status } => (leg, Order::Referred(status)),
+            Command::Refer { leg, to } => (leg, Order::Refer(to)),
             // Who has a phone picks it up.
             Command::Take { .. } => return,
             Command::Invite { leg, call, to, from, from_name, headers, credentials, timeout } => {
@@ -323,6 +362,8 @@ impl Shared {
         use rsipstack::sip::transport::Transport;
         let port = match (wire, self.tls) {
             (Wire::Tls, Some(tls)) => tls.port(),
+            (Wire::Ws, _) => self.websockets.plain.map_or(self.address.port(), |address| address.port()),
+            (Wire::Wss, _) => self.websockets.secret.map_or(self.address.port(), |address| address.port()),
             _ => self.address.port(),
         };
         let address = SocketAddr::new(self.settings.advertised, port);
@@ -330,6 +371,7 @@ impl Shared {
             Wire::Udp => Vec::new(),
             Wire::Tcp => vec![Param::Transport(Transport::Tcp)],
             Wire::Tls => vec![Param::Transport(Transport::Tls)],
+            Wire::Ws | Wire::Wss => vec![Param::Transport(Transport::Ws)],
         };
         rsipstack::sip::Uri {
             scheme: Some(rsipstack::sip::Scheme::Sip),
@@ -347,6 +389,8 @@ impl Shared {
             Wire::Udp => return None,
             Wire::Tcp => Transport::Tcp,
             Wire::Tls => Transport::Tls,
+            Wire::Ws => Transport::Ws,
+            Wire::Wss => Transport::Wss,
         };
         let address = SocketAddr::new(self.settings.advertised, self.address.port());
         Some(SipAddr { r#type: Some(transport), addr: address.into() })
@@ -369,6 +413,7 @@ impl std::fmt::Debug for Order {
             Self::Refuse(status) => write!(f, "Refuse({status})"),
             Self::Hangup => f.write_str("Hangup"),
             Self::Referred(status) => write!(f, "Referred({status})"),
+            Self::Refer(_) => f.write_str("Refer"),
             Self::Request(tx) => write!(f, "{}", tx.original.method),
         }
     }

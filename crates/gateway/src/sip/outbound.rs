@@ -16,7 +16,7 @@ use rsipstack::transport::SipAddr;
 use sip::address::Uri;
 use sip::cause::cause_of;
 use sip::offer::{Negotiator, Srtp};
-use sip::port::{Cause, Destination, Event, LegId};
+use sip::port::{Cause, Destination, Event, LegId, Source};
 use sip::registrar::{Binding, Transport};
 use sip::timer::{MIN_SE_S, Refresher, SESSION_EXPIRES_S, SessionExpires, SessionTimer};
 use std::collections::VecDeque;
@@ -85,12 +85,12 @@ impl Plan {
     fn srtp(&self, shared: &Shared) -> Srtp {
         let (policy, secret) = match self {
             Plan::Together(phones) => {
-                let secret = phones.iter().all(|phone| wire(phone) == Wire::Tls);
+                let secret = phones.iter().all(|phone| wire(phone).is_secret());
                 (shared.settings.phones_srtp, secret)
             }
             Plan::InTurn(targets) => {
                 let trunk = targets.front().and_then(|target| shared.settings.trunks.get(target.trunk?));
-                let secret = targets.iter().all(|target| wire(target) == Wire::Tls);
+                let secret = targets.iter().all(|target| wire(target).is_secret());
                 (trunk.map_or(Srtp::Offered, |trunk| trunk.srtp), secret)
             }
         };
@@ -207,9 +207,15 @@ fn phone(shared: &Shared, binding: &Binding) -> Option<Target> {
         Transport::Udp => rsipstack::sip::transport::Transport::Udp,
         Transport::Tcp => rsipstack::sip::transport::Transport::Tcp,
         Transport::Tls => rsipstack::sip::transport::Transport::Tls,
+        Transport::Ws => rsipstack::sip::transport::Transport::Ws,
+        Transport::Wss => rsipstack::sip::transport::Transport::Wss,
     };
     // A TCP phone is reached over the connection it keeps open; if that is gone, its Contact is worth a try.
     let gone = binding.transport != Transport::Udp && !shared.edge.is_connected(binding.received);
+    if gone && matches!(binding.transport, Transport::Ws | Transport::Wss) {
+        // Nobody can connect to a browser.
+        return None;
+    }
     let destination = (!gone).then(|| SipAddr { r#type: Some(transport), addr: binding.received.into() });
     Some(Target {
         uri,
@@ -487,7 +493,7 @@ impl Outbound {
         let name = self.invite.from_name.as_deref().map(|name| plain(name).replace(['"', '\\'], "'"));
         let mut headers = vec![
             Header::Allow(ALLOW.into()),
-            stack::header("Supported", "timer"),
+            stack::header("Supported", "timer, replaces"),
             Header::SessionExpires(session_expires_s.to_string().into()),
             Header::MinSE(MIN_SE_S.to_string().into()),
         ];
@@ -636,6 +642,16 @@ impl Outbound {
         self.tries.detach_all();
     }
 
+    /// Who is at the other end of a branch, as they would be known if they called.
+    fn party(&self, at: usize) -> Option<Source> {
+        let trunk = self.branches[at].target.trunk.and_then(|at| self.shared.settings.trunks.get(at));
+        match (&self.invite.to, trunk) {
+            (Destination::Phone(user), _) => Some(Source::Phone(user.clone())),
+            (_, Some(trunk)) => Some(Source::Trunk(trunk.name.clone())),
+            _ => None,
+        }
+    }
+
     async fn answered(
         mut self,
         at: usize,
@@ -648,6 +664,9 @@ impl Outbound {
         let _seat = self.seat.take();
         let dialog = self.branches[at].dialog.clone();
         self.shared.know_dialog(self.leg, dialog.id());
+        if let Some(party) = self.party(at) {
+            self.shared.know_party(self.leg, party);
+        }
         let answer = description_of_response(response);
         let agreed = answer
             .ok_or("it has none")
@@ -678,6 +697,8 @@ impl Outbound {
             takes_update: stack::list(response, "Allow").to_ascii_uppercase().contains("UPDATE"),
             held: false,
             offered_in: None,
+            referring: None,
+            refers: false,
         };
         established.run(orders, states).await
     }

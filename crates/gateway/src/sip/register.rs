@@ -136,6 +136,8 @@ pub(super) async fn register(shared: &Arc<Shared>, tx: Transaction) {
             Wire::Udp => Transport::Udp,
             Wire::Tcp => Transport::Tcp,
             Wire::Tls => Transport::Tls,
+            Wire::Ws => Transport::Ws,
+            Wire::Wss => Transport::Wss,
         },
     };
     let registered = lock(&shared.registrar).register(&request, now.mono);

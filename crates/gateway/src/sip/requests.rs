@@ -15,7 +15,8 @@ use rsipstack::transaction::TransactionReceiver;
 use rsipstack::transaction::key::TransactionRole;
 use rsipstack::transaction::transaction::Transaction;
 use sip::address::Address;
-use sip::port::Source;
+use sip::port::{LegId, Source};
+use sip::replaces::Replaces;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,7 +28,7 @@ const REQUESTS_MAX: usize = 10_000;
 /// What a refused caller is told to wait, in seconds.
 const RETRY_AFTER_S: u32 = 5;
 /// Extensions we can be required to know.
-const KNOWN_EXTENSIONS: [&str; 2] = ["100rel", "timer"];
+const KNOWN_EXTENSIONS: [&str; 3] = ["100rel", "timer", "replaces"];
 /// How often, and how long apart, a dialog is looked for that a confirmed call may be about to enter.
 const LOOKUPS: u32 = 5;
 const LOOKUP_PAUSE: Duration = Duration::from_millis(40);
@@ -232,6 +233,13 @@ async fn invite(shared: Arc<Shared>, tx: Transaction) {
             Err(refusal) => return shared.reply(tx, refusal.status, refusal.headers).await,
         },
     };
+    let replaced = match replaced(&shared, &tx.original, &source) {
+        Ok(replaced) => replaced,
+        Err(status) => {
+            info!(sip.call_id = %call_id, peer = %peer, "a call from {peer} may not replace what it names: {status}");
+            return shared.refuse(tx, status).await;
+        }
+    };
     if let Err(status) = may_begin(&shared) {
         warn!(sip.call_id = %call_id, peer = %peer, "a call from {peer} is refused: no room");
         return shared.refuse(tx, status).await;
@@ -250,7 +258,15 @@ async fn invite(shared: Arc<Shared>, tx: Transaction) {
             return shared.reply(tx, 422, least).await;
         }
     };
-    inbound::start(shared, tx, source, peer, offer, timer).await;
+    inbound::start(shared, tx, source, peer, offer, timer, replaced).await;
+}
+
+/// The leg whose place an INVITE is to take. Only its own party may name it: who else knows its tags has listened.
+fn replaced(shared: &Shared, request: &Request, source: &Source) -> Result<Option<LegId>, u16> {
+    let Some(value) = stack::value(request, "Replaces") else { return Ok(None) };
+    let leg = shared.leg_of_dialog(&Replaces::parse(&value).ok_or(400_u16)?)?;
+    let party = lock(&shared.legs).get(&leg).and_then(|entry| entry.party.clone());
+    if party.as_ref() == Some(source) { Ok(Some(leg)) } else { Err(403) }
 }
 
 /// Who calls a SIP domain, if they may: lists of networks and of credentials must both be met where there are both, and a

@@ -21,6 +21,8 @@ pub struct SipSettings {
     pub algorithms: Vec<Algorithm>,
     /// TLS listeners.
     pub tls: Vec<TlsListener>,
+    /// WebSocket listeners (RFC 7118).
+    pub websockets: Vec<WebSocketListener>,
     /// A file of certificates that are believed besides the public authorities', when we connect by TLS.
     pub tls_authorities: Option<PathBuf>,
     /// The routes to the phone network.
@@ -53,6 +55,15 @@ pub struct TlsListener {
     pub certificate: PathBuf,
     /// PEM file with its private key.
     pub key: PathBuf,
+}
+
+/// Where SIP over WebSocket is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSocketListener {
+    /// Address of the listener.
+    pub bind: SocketAddr,
+    /// PEM files with the certificate chain and its private key: WSS; without them WS.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// A route to the phone network.
@@ -168,6 +179,7 @@ impl SipSettings {
             domains: Vec::new(),
             algorithms: vec![Algorithm::Md5],
             tls: Vec::new(),
+            websockets: Vec::new(),
             tls_authorities: None,
             trunks: Vec::new(),
             codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::Opus, Codec::G722],

@@ -22,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The methods we take, as an `Allow` header says it.
 pub(super) const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, SUBSCRIBE, REFER";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, SUBSCRIBE, REFER, NOTIFY";
 /// The extensions we know, as a `Supported` header says it.
-pub(super) const SUPPORTED: &str = "100rel, timer";
+pub(super) const SUPPORTED: &str = "100rel, timer, replaces";
 /// How we name ourselves.
 const USER_AGENT: &str = concat!("Tandem/", env!("CARGO_PKG_VERSION"));
 /// The stack's own ring timeout (its timer C) answers 408 behind our back: it must outlast the longest of ours.

@@ -317,13 +317,22 @@ pub(super) enum Wire {
     Udp,
     Tcp,
     Tls,
+    Ws,
+    Wss,
 }
 
 impl Wire {
+    /// Whether nobody on the way can read it.
+    pub(super) fn is_secret(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
     pub(super) fn of(transport: Option<rsipstack::sip::transport::Transport>) -> Self {
         match transport {
             Some(rsipstack::sip::transport::Transport::Tcp) => Self::Tcp,
             Some(rsipstack::sip::transport::Transport::Tls) => Self::Tls,
+            Some(rsipstack::sip::transport::Transport::Ws) => Self::Ws,
+            Some(rsipstack::sip::transport::Transport::Wss) => Self::Wss,
             _ => Self::Udp,
         }
     }

@@ -306,6 +306,8 @@ fn unasked(shared: &Shared, user: &str, binding: &Binding) -> Option<Subscriptio
         Transport::Udp => Wire::Udp,
         Transport::Tcp => Wire::Tcp,
         Transport::Tls => Wire::Tls,
+        Transport::Ws => Wire::Ws,
+        Transport::Wss => Wire::Wss,
     };
     Some(Subscription {
         user: user.to_owned(),

@@ -169,6 +169,9 @@ impl House {
             | Event::Digit { leg, .. }
             | Event::PeerHold { leg, .. }
             | Event::Referred { leg, .. }
+            | Event::Replacing { leg, .. }
+            | Event::ReferAnswered { leg, .. }
+            | Event::ReferNotified { leg, .. }
             | Event::Gone { leg, .. } => Some(*leg),
             Event::Registration { .. } => None,
         };
@@ -477,7 +480,8 @@ impl Speaker {
         self.say(house, message).await;
         loop {
             let heard = self.hear().await;
-            if heard.starts_with("SIP/2.0 ") && heard.contains(call_id) {
+            let is_final = heard.starts_with("SIP/2.0 ") && !heard.starts_with("SIP/2.0 1");
+            if is_final && heard.contains(call_id) {
                 return heard;
             }
         }
@@ -660,5 +664,106 @@ impl Kamailio {
             }
         };
         deadline(asking).await;
+    }
+}
+
+/// A phone on a websocket (RFC 7118).
+pub struct WebPhone {
+    socket: tokio_tungstenite::WebSocketStream<Box<dyn Wire>>,
+    local: SocketAddr,
+    secret: bool,
+}
+
+/// What a websocket runs over.
+pub trait Wire: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Wire for T {}
+
+impl WebPhone {
+    /// Opens the websocket, with TLS if there is a connector; the status of a refusal.
+    pub async fn open(
+        house: &House,
+        connector: Option<tokio_rustls::TlsConnector>,
+        subprotocol: Option<&str>,
+    ) -> Result<Self, u16> {
+        use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+        let address = house.gateway.websocket_addr(connector.is_some()).expect("a listener");
+        let tcp = TcpStream::connect(address).await.unwrap();
+        let local = tcp.local_addr().unwrap();
+        let secret = connector.is_some();
+        let stream: Box<dyn Wire> = match connector {
+            None => Box::new(tcp),
+            Some(connector) => {
+                Box::new(connector.connect("localhost".try_into().unwrap(), tcp).await.unwrap())
+            }
+        };
+        let mut request = "ws://localhost/".into_client_request().unwrap();
+        if let Some(name) = subprotocol {
+            request.headers_mut().insert("Sec-WebSocket-Protocol", name.parse().unwrap());
+        }
+        match deadline(tokio_tungstenite::client_async(request, stream)).await {
+            Ok((socket, response)) => {
+                assert_eq!(response.headers()["Sec-WebSocket-Protocol"], "sip");
+                Ok(Self { socket, local, secret })
+            }
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    /// A request as a browser's client writes it: its Via and Contact name nothing that could be reached.
+    pub fn request(&self, method: &str, uri: &str, id: &str, extra: &str) -> String {
+        let transport = if self.secret { "WSS" } else { "WS" };
+        request(self.local, method, uri, id, extra)
+            .replace(
+                &format!("SIP/2.0/UDP {}", self.local),
+                &format!("SIP/2.0/{transport} df7jal23ls0d.invalid"),
+            )
+            .replace(
+                &format!("Contact: <sip:caller@{}>", self.local),
+                "Contact: <sip:ana@df7jal23ls0d.invalid;transport=ws>",
+            )
+    }
+
+    pub async fn say(&mut self, message: &str) {
+        use futures_util::SinkExt;
+        self.socket.send(message.into()).await.unwrap();
+    }
+
+    pub async fn hear(&mut self) -> String {
+        use futures_util::StreamExt;
+        loop {
+            let message = deadline(self.socket.next()).await.expect("the socket is open").unwrap();
+            if message.is_text() {
+                return message.into_text().unwrap().to_string();
+            }
+        }
+    }
+
+    /// The first answer that is not provisional.
+    pub async fn ask(&mut self, message: &str) -> String {
+        self.say(message).await;
+        loop {
+            let heard = self.hear().await;
+            if heard.starts_with("SIP/2.0 ") && !heard.starts_with("SIP/2.0 1") {
+                return heard;
+            }
+        }
+    }
+
+    /// Registers with the password of every phone here.
+    pub async fn registers(&mut self, user: &str) {
+        let uri = "sip:127.0.0.1";
+        let plain = |this: &Self, id: &str, extra: &str| {
+            this.request("REGISTER", uri, id, extra)
+                .replace("<sip:callee@127.0.0.1>", &format!("<sip:{user}@127.0.0.1>"))
+        };
+        let challenged = self.ask(&plain(self, "r1", "")).await;
+        assert!(challenged.starts_with("SIP/2.0 401"), "{challenged}");
+        let challenge =
+            challenged.lines().find_map(|line| line.strip_prefix("WWW-Authenticate: ")).expect("a challenge");
+        let password = Secret::new("sesame".to_owned());
+        let proof = sip::digest::authorize(challenge, "REGISTER", uri, user, &password, "c", 1).unwrap();
+        let answer = self.ask(&plain(self, "r2", &format!("Authorization: {proof}\r\n"))).await;
+        assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
     }
 }

@@ -82,6 +82,7 @@ routes! {
     "/Workspaces/{ws}/Tasks/{wt}/Transfers" => get transfers::list, post transfers::create;
     "/Workspaces/{ws}/Tasks/{wt}/Transfers/{tt}" => get transfers::fetch, post transfers::update;
     "/Calls/{ca}/Timeline" => get records::timeline;
+    "/Calls/{ca}/Quality" => get records::quality;
     "/WebhookDeliveries" => get records::deliveries;
     "/WebhookDeliveries/{wd}" => get records::delivery;
     "/WebhookDeliveries/{wd}/Replay" => post records::replay_delivery;

@@ -16,6 +16,12 @@ pub(super) async fn timeline(State(app): State<App>, At(ca): At<CallSid>, asked:
     Ok(ok(json!({ "call_sid": ca, "timeline": entries })))
 }
 
+/// What the audio of a call was like.
+pub(super) async fn quality(State(app): State<App>, At(ca): At<CallSid>, asked: Asked) -> Outcome {
+    app.store.call(asked.account, ca).await?.ok_or_else(|| ApiError::not_found(ca))?;
+    Ok(ok(tandem::call_quality(ca, &app.store.timeline(ca).await?)))
+}
+
 /// Why a task is where it is.
 pub(super) async fn explanation(
     State(app): State<App>,

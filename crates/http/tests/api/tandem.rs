@@ -145,6 +145,11 @@ async fn a_call_has_a_timeline_and_a_task_an_explanation() {
     assert_eq!(story["call_sid"], ca.as_str());
     let entries = story["timeline"].as_array().unwrap();
     assert!(entries.iter().all(|entry| entry["at"].is_string() && entry["kind"].is_string()));
+    // Nobody has heard anything yet.
+    let quality = house.get(&format!("/tandem/v1/Calls/{ca}/Quality")).await.is(200).json();
+    assert_eq!((&quality["call_sid"], &quality["quality"]), (&ca.as_str().into(), &serde_json::Value::Null));
+    let unknown = "CA00000000000000000000000000000000";
+    house.get(&format!("/tandem/v1/Calls/{unknown}/Quality")).await.refused(404, 20404);
 
     let ws =
         house.post("/taskrouter/v1/Workspaces", &[("FriendlyName", "W"), ("Template", "FIFO")]).await.sid();

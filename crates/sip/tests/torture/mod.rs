@@ -564,7 +564,9 @@ c=IN IP4 192.0.2.5
 t=0 0
 m=audio 49217 RTP/AVP 0
 ",
-        Pass,
+        // For elements that want to be compatible with RFC 2543 (RFC 4475 §3.4.1). We do not: a dialog is known by its
+        // tags, and whoever sends none cannot be told from the next.
+        Answer(400),
     ),
 ];
 

@@ -4,7 +4,7 @@ use super::element::{Element, content};
 use super::enqueue::{TaskCodes, task, wait};
 use super::{Failure, Notes, is_tones, shorten};
 use crate::dial::*;
-use crate::verb::{QUEUE_NAME_CHARS_MAX, Wait};
+use crate::verb::{QUEUE_NAME_CHARS_MAX, Refer, Wait};
 use base::Secret;
 use roxmltree::Node;
 use std::time::Duration;
@@ -283,6 +283,23 @@ fn sip(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Party>, Failure> 
     let party = uri.map(|uri| party(&mut element, Address::Sip { uri, username, password }, 13241));
     element.ignore(&["sendDigits"]);
     finish_party(element, party)
+}
+
+/// `<Refer><Sip>address</Sip></Refer>`
+pub(super) fn refer(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Refer>, Failure> {
+    let mut element = Element::new(node, notes);
+    let action = element.hook("action", "method", 12200);
+    let mut written = None;
+    for child in node.children().filter(Node::is_element) {
+        match child.tag_name().name() {
+            "Sip" if written.is_none() => written = Some(content(child)),
+            "Sip" => element.illegal(12200, "<Refer> has more than one <Sip>; the first counts"),
+            other => element.illegal(12200, format!("<{}> is ignored in <Refer>", shorten(other))),
+        }
+    }
+    let uri = sip_uri(&mut element, &written.unwrap_or_default());
+    element.finish()?;
+    Ok(uri.map(|uri| Refer { action, uri }))
 }
 
 /// The address with the headers that it may carry, its own and those of `<Headers>`.

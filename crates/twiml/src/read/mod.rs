@@ -20,8 +20,7 @@ use roxmltree::Node;
 use std::time::Duration;
 
 /// Verbs of the language that are not performed here.
-const UNSUPPORTED: [&str; 9] =
-    ["Echo", "Message", "Pay", "Prompt", "Queue", "Refer", "Siprec", "Sms", "Stream"];
+const UNSUPPORTED: [&str; 8] = ["Echo", "Message", "Pay", "Prompt", "Queue", "Siprec", "Sms", "Stream"];
 
 /// Longest `<Pause>`, `<Gather timeout>` and the like, in seconds.
 const SECONDS_MAX: u32 = 86_400;
@@ -60,6 +59,7 @@ fn verb(node: Node<'_, '_>, notes: &mut Notes) -> Option<Verb> {
         "Start" => stream::start(node, notes),
         "Stop" => stream::stop(node, notes),
         "Connect" => stream::connect(node, notes),
+        "Refer" => dial::refer(node, notes).map(|refer| refer.map(Verb::Refer)),
         "Hangup" => {
             Element::new(node, notes).finish_unless_failed();
             Ok(Some(Verb::Hangup))
