@@ -15,6 +15,10 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 // What a run of the tests sees is beside the build; TANDEM_IMAGES=write renews the pictures of the documents.
 const images = process.env.TANDEM_IMAGES === 'write' ? path.join(root, 'docs/images') : path.join(target, 'images');
 
+/** The account of a server in dev mode. */
+const ACCOUNT = `AC${'1'.padStart(32, '0')}`;
+const TOKEN = 'tandem-dev-token';
+
 /** How long a page may take to show something, in milliseconds. */
 export const WITHIN = 20_000;
 
@@ -91,6 +95,15 @@ export class Stage {
   async does(what, more = {}) {
     this.program.stdin.write(`${JSON.stringify({ do: what, ...more })}\n`);
     return this.answer();
+  }
+
+  /** Asks the 2010 API as an application does; with a `form`, posts it. */
+  async rest(path, form) {
+    const authorization = `Basic ${Buffer.from(`${ACCOUNT}:${TOKEN}`).toString('base64')}`;
+    const post = form && { method: 'POST', body: new URLSearchParams(form) };
+    const answer = await fetch(`${this.url}/2010-04-01/Accounts/${ACCOUNT}/${path}`, { headers: { authorization }, ...post });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
   }
 
   async close() {

@@ -202,9 +202,23 @@ test('the timeline of a call is there live and afterwards', async () => {
   await lanes.getByText('Kim Aster').waitFor();
   await ana.page.getByRole('cell', { name: /connected with|picked up by/ }).first().waitFor();
   await ana.looks('timeline');
+  const { calls } = await stage.rest(`Calls.json?Status=in-progress&From=${encodeURIComponent(OMAR)}`);
+  const omar = calls.find((call) => call.direction === 'inbound');
+  await stage.rest(`Calls/${omar.sid}/Recordings.json`, {});
+  await ana.page.getByRole('cell', { name: 'recording begins' }).waitFor();
+  await ana.hears(TONES.omar);
   await ana.presses('End call', SEEN.omar);
   await phone('ends', { name: 'omar' });
   await ana.page.getByRole('cell', { name: 'the conversation is over' }).first().waitFor();
+  // What was recorded is played where it is told of.
+  const recording = ana.page.locator('audio[aria-label]');
+  await recording.waitFor();
+  const seconds = await recording.evaluate((audio) => new Promise((resolve, reject) => {
+    audio.onended = () => resolve(audio.duration);
+    audio.onerror = () => reject(new Error(audio.error?.message));
+    audio.play().catch(reject);
+  }));
+  assert.ok(seconds > 0.2, `${seconds} s were recorded`);
   await ana.page.getByLabel('Show').selectOption({ label: 'Routing' });
   assert.equal(await ana.page.getByRole('cell', { name: 'sip', exact: true }).count(), 0);
   await ana.page.getByRole('button', { name: 'Desk' }).click();

@@ -22,7 +22,8 @@ use wire::recordings as shown;
 /// The recording that is under way, by the SDKs' name for it.
 const CURRENT: &str = "Twilio.CURRENT";
 
-async fn find(app: &App, ac: AccountSid, re: RecordingSid) -> Result<RecordingRecord, ApiError> {
+/// The recording, also of media that was removed, or 404.
+pub(super) async fn find(app: &App, ac: AccountSid, re: RecordingSid) -> Result<RecordingRecord, ApiError> {
     app.store.media_recording(ac, re).await?.ok_or_else(|| ApiError::not_found(re))
 }
 

@@ -1,7 +1,7 @@
 //! What is said in recordings, written down by the operator's program.
 
-use super::own;
 use super::sip::{find, listed};
+use super::{own, recordings};
 use crate::answer::{Outcome, deleted, ok};
 use crate::ask::{App, Asked, At};
 use axum::extract::State;
@@ -92,6 +92,7 @@ pub(super) async fn list_of_recording(
     asked: Asked,
 ) -> Outcome {
     own(&asked, ac)?;
+    recordings::find(&app, ac, re).await?;
     let path = format!("Recordings/{re}/Transcriptions.json");
     let of = (ac, ResourceKind::Transcription, Some(re.to_string()));
     listed(&app, of, &asked, (&path, "transcriptions"), show).await
