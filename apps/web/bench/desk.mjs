@@ -158,7 +158,7 @@ async function offered({ base }, sids) {
   return made;
 }
 
-/** From a press to the next picture, by the browser's own event timing, while tasks come and go. */
+/** From a press to the next picture, by the browser's own event timing, while tasks come and go as in a busy hour. */
 async function presses(place, page) {
   const waits = Array.from({ length: TASKS }, (_, i) => i);
   const make = (i) => ask('POST', `${place.base}/Tasks`, {
@@ -168,31 +168,46 @@ async function presses(place, page) {
   await page.evaluate(() => {
     window.took = [];
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (entry.interactionId) window.took.push([entry.interactionId, entry.duration]);
+      for (const entry of list.getEntries()) if (entry.interactionId) window.took.push([entry.interactionId, entry.duration, entry.startTime]);
     }).observe({ type: 'event', durationThreshold: 16, buffered: true });
   });
   let stirs = true;
   const stir = (async () => {
-    for (let i = TASKS; stirs; i += 1) {
-      const task = await make(i);
+    const begun = Date.now();
+    for (let i = 0; stirs; i += 1) {
+      const task = await make(TASKS + i);
       await ask('POST', `${place.base}/Tasks/${task.sid}`, { AssignmentStatus: 'canceled', Reason: 'stirred' });
+      await pause(Math.max(0, begun + ((i + 1) * 1000) / OFFERS_A_SECOND - Date.now()));
     }
   })();
   let pressed = 0;
-  const click = async (locator) => { await locator.click(); pressed += 1; };
+  const begins = [];
+  const press = async (name, presses, act) => {
+    begins.push([await page.evaluate(() => performance.now()), name]);
+    await act();
+    pressed += presses;
+  };
   const button = (name) => page.getByRole('navigation').getByRole('button', { name, exact: true });
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const name of ['Queues', 'Team', 'Missed', 'Desk']) await click(button(name));
-    await page.keyboard.press('Control+KeyK');
-    await page.keyboard.type('tea');
-    await page.keyboard.press('Escape');
-    pressed += 5;
+    for (const name of ['Queues', 'Team', 'Missed', 'Desk']) await press(name, 1, () => button(name).click());
+    await press('palette', 1, () => page.keyboard.press('Control+KeyK'));
+    await press('typing', 3, () => page.keyboard.type('tea'));
+    await press('escape', 1, () => page.keyboard.press('Escape'));
   }
   stirs = false;
   await stir;
   await pause(500);
   const took = new Map();
-  for (const [id, duration] of await page.evaluate(() => window.took)) took.set(id, Math.max(took.get(id) ?? 0, duration));
+  const slowest = new Map();
+  for (const [id, duration, at] of await page.evaluate(() => window.took)) {
+    const name = begins.findLast(([begun]) => begun <= at)?.[1] ?? 'before';
+    const longest = Math.max(took.get(id) ?? 0, duration);
+    took.set(id, longest);
+    slowest.set(name, { ...slowest.get(name), [id]: longest });
+  }
+  for (const [name, all] of slowest) {
+    console.error(`slowest of ${name}: ${Object.values(all).sort((a, b) => b - a).slice(0, 3).join(', ')} ms`);
+  }
   // What took less than 16 ms is not reported by the browser.
   return [...took.values(), ...Array(Math.max(0, pressed - took.size)).fill(8)];
 }

@@ -144,6 +144,18 @@ told! {
         pub contact_uri: Option<String>,
         /// The phone beside the browser that their calls can ring instead.
         pub sip_uri: Option<String>,
+        /// How that phone is connected for the whole shift, if it is.
+        pub line: Option<DeskLine>,
+    }
+
+    /// A phone that stays connected: calls come and go on it without ringing it.
+    #[serde(rename_all = "kebab-case")]
+    #[derive(Copy, Eq)]
+    enum DeskLine {
+        /// It rings: once it is picked up, it stays connected.
+        Ringing,
+        /// It is connected.
+        Open,
     }
 
     /// What a worker may say they do.
@@ -413,6 +425,7 @@ mod tests {
             DeskSnapshot::decl(),
             DeskEvent::decl(),
             DeskMe::decl(),
+            DeskLine::decl(),
             DeskActivity::decl(),
             DeskPolicy::decl(),
             DeskCallState::decl(),

@@ -154,7 +154,13 @@ contact_uri: string | null,
 /**
  * The phone beside the browser that their calls can ring instead.
  */
-sip_uri: string | null, };
+sip_uri: string | null, 
+/**
+ * How that phone is connected for the whole shift, if it is.
+ */
+line: DeskLine | null, };
+
+export type DeskLine = "ringing" | "open";
 
 export type DeskActivity = { 
 /**

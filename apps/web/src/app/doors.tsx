@@ -6,7 +6,7 @@ import { isAvailable } from '../core/desk';
 import { useWords } from '../i18n';
 import { Devices, type Microphone } from '../features/phone';
 import { canHear, openMicrophone } from '../phone/devices';
-import { ringsBrowser } from '../phone/phone';
+import { keepLine, keepsLine, ringsBrowser } from '../phone/phone';
 import { Icon } from '../ui/icons';
 import { useLoaded } from '../ui/loaded';
 import { Press, Trouble } from '../ui/parts';
@@ -74,6 +74,7 @@ export function StartShift({ started }: { started: (works: boolean) => void }) {
   const [allowed, setAllowed] = useState(known);
   const { me } = here.desk;
   const [browser, setBrowser] = useState(canHear() && (ringsBrowser(me) || localStorage.getItem(PHONE) !== 'sip' || !me.sip_uri));
+  const [line, setLine] = useState(keepsLine);
   const [microphone, setMicrophone] = useState<Microphone>({ is: 'closed' });
   const [busy, setBusy] = useState(false);
   const use = (track: MediaStreamTrack) => {
@@ -93,9 +94,10 @@ export function StartShift({ started }: { started: (works: boolean) => void }) {
       here.station.open(track);
     } else {
       if (microphone.is === 'open') microphone.track.stop();
-      if (me.sip_uri && !(await here.ask('shift.phone', '/Phone', { phone }))) return;
+      if (me.sip_uri && !(await here.ask('shift.phone', '/Phone', { phone, line }))) return;
     }
     localStorage.setItem(PHONE, phone);
+    keepLine(line);
     const free = available(here.desk);
     if (!isAvailable(here.desk) && free && !(await here.beActivity(free.sid))) return;
     started(true);
@@ -125,6 +127,12 @@ export function StartShift({ started }: { started: (works: boolean) => void }) {
               <span>{me.sip_uri ? say('shift.phone.sip', { address: me.sip_uri.replace(/@.*$/, '') }) : say('shift.phone.none')}</span>
             </label>
           </fieldset>
+          {!browser && me.sip_uri && (
+            <label className="pick">
+              <input type="checkbox" checked={line} onChange={(event) => setLine(event.target.checked)} />
+              <span>{say('shift.line')}</span>
+            </label>
+          )}
           {browser && microphone.is === 'open' && <Devices microphone={microphone} use={use} />}
           {browser && microphone.is === 'closed' && <Press icon="mic" onClick={() => void allow()}>{say('phone.microphone.test')}</Press>}
           {browser && microphone.is === 'refused' && <p className="trouble" role="alert">{say('phone.microphone')}</p>}

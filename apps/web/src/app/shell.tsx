@@ -7,7 +7,7 @@ import { pressed, written } from '../core/keys';
 import { useNow } from '../core/time';
 import { Missed, Queues, Team } from '../features/boards';
 import { Layers } from '../features/layers';
-import { PhoneBanner, PhoneMenu, useMutedVoice, useStation, type Microphone } from '../features/phone';
+import { LineBanner, PhoneBanner, PhoneMenu, useMutedVoice, useStation, type Microphone } from '../features/phone';
 import { Strip } from '../features/strip';
 import { Audit, SupervisionBanner } from '../features/supervise';
 import { TimelinePage } from '../features/timeline';
@@ -70,6 +70,7 @@ export function Shell({ works }: { works: boolean }) {
       <div className="column">
         <LinkBanner />
         <PhoneBanner microphone={microphone} allow={allow} />
+        <LineBanner />
         <SupervisionBanner />
         <Strip />
         <Notices />

@@ -15,7 +15,7 @@ export function snapshot(calls: DeskCall[], more: Partial<DeskSnapshot> = {}): E
   const desk: DeskSnapshot = {
     me: {
       user_sid: 'US1', login: 'ana', name: 'Ana', role: 'agent', workspace_sid: 'WS1', worker_sid: 'WK1',
-      activity_sid: 'WA1', activity_since: null, extension: '1001', contact_uri: 'sip:ana@x', sip_uri: 'sip:ana@x',
+      activity_sid: 'WA1', activity_since: null, extension: '1001', contact_uri: 'sip:ana@x', sip_uri: 'sip:ana@x', line: null,
     },
     activities: [{ sid: 'WA1', name: 'Available', available: true }, { sid: 'WA2', name: 'Break', available: false }],
     calls, people: [], queues: [],

@@ -1,11 +1,12 @@
-import { lazy, Suspense } from 'react';
+import { lazy, memo, Suspense, useCallback, useMemo, useRef } from 'react';
 import { get } from '../api/client';
-import type { MissedCall } from '../api/desk.gen';
+import type { DeskActivity, DeskPerson, MissedCall } from '../api/desk.gen';
 import { useHere } from '../app/context';
 import { prettyNumber } from '../core/desk';
 import { useWords } from '../i18n';
 import { Clock, Press } from '../ui/parts';
 import { useLoaded } from '../ui/loaded';
+import { useRows } from '../ui/rows';
 import { doing } from './layers';
 import { TheirCalls } from './supervise';
 import { VoicemailList } from './voicemail';
@@ -57,6 +58,8 @@ export function Queues() {
   const here = useHere();
   const { say } = useWords();
   const supervises = here.desk.me.role !== 'agent';
+  // The charts are one more.
+  const drawn = useRows(here.desk.queues.length + 1);
   return (
     <div className="board">
       <header className="title-line">
@@ -73,7 +76,7 @@ export function Queues() {
           </tr>
         </thead>
         <tbody>
-          {here.desk.queues.map((queue) => (
+          {here.desk.queues.slice(0, drawn).map((queue) => (
             <tr key={queue.sid}>
               <th scope="row">{queue.name}</th>
               <td className={`figure ${queue.waiting > 0 && queue.available === 0 ? 'late' : ''}`}>{queue.waiting}</td>
@@ -88,7 +91,7 @@ export function Queues() {
           ))}
         </tbody>
       </table>
-      {supervises && <Suspense fallback={null}><QueueCharts /></Suspense>}
+      {supervises && drawn > here.desk.queues.length && <Suspense fallback={null}><QueueCharts /></Suspense>}
     </div>
   );
 }
@@ -98,8 +101,14 @@ export function Team() {
   const { say } = useWords();
   const { desk } = here;
   const supervises = desk.me.role !== 'agent';
-  const change = (worker: string, activity_sid: string) =>
-    void here.request('action.activity', `/Workspaces/${desk.me.workspace_sid}/Workers/${worker}/Activity`, { activity_sid });
+  const latest = useRef(here);
+  latest.current = here;
+  const change = useCallback((worker: string, activity_sid: string) => {
+    const { request, desk: { me } } = latest.current;
+    void request('action.activity', `/Workspaces/${me.workspace_sid}/Workers/${worker}/Activity`, { activity_sid });
+  }, []);
+  const people = useMemo(() => [...desk.people].sort((a, b) => a.name.localeCompare(b.name)), [desk.people]);
+  const drawn = useRows(people.length);
   return (
     <div className="board">
       <h2>{say('team.title')}</h2>
@@ -112,35 +121,52 @@ export function Team() {
           </tr>
         </thead>
         <tbody>
-          {[...desk.people].sort((a, b) => a.name.localeCompare(b.name)).map((person) => {
-            const { word, tone } = doing(person, say);
-            return (
-              <tr key={person.worker_sid}>
-                <th scope="row">{person.name} {person.extension && <small>{person.extension}</small>}</th>
-                <td>
-                  {supervises ? (
-                    <select
-                      aria-label={say('table.change', { name: person.name })}
-                      value={desk.activities.find((a) => a.name === person.activity)?.sid ?? ''}
-                      onChange={(event) => change(person.worker_sid, event.target.value)}
-                    >
-                      {desk.activities.map((a) => <option key={a.sid} value={a.sid}>{a.name}</option>)}
-                    </select>
-                  ) : person.activity}
-                </td>
-                <td className="figure"><Clock since={person.since} /></td>
-                <td>
-                  <span className={`dot ${tone}`}>{word}</span>
-                  {supervises && person.worker_sid !== desk.me.worker_sid && <TheirCalls person={person} />}
-                </td>
-                <td className="figure">{person.parked}</td>
-                <td>{person.skills.join(', ')}</td>
-              </tr>
-            );
-          })}
+          {people.slice(0, drawn).map((person) => (
+            <Person
+              key={person.worker_sid} person={person} activities={desk.activities} supervises={supervises}
+              own={person.worker_sid === desk.me.worker_sid} change={change}
+            />
+          ))}
         </tbody>
       </table>
-      {supervises && <Suspense fallback={null}><TeamChart people={desk.people} /></Suspense>}
+      {supervises && drawn === people.length && <Suspense fallback={null}><TeamChart people={desk.people} /></Suspense>}
     </div>
   );
 }
+
+type PersonRow = {
+  person: DeskPerson;
+  activities: readonly DeskActivity[];
+  supervises: boolean;
+  own: boolean;
+  change: (worker: string, activity: string) => void;
+};
+
+/** Drawn again only when the person changes: there may be hundreds, and something happens all the time. */
+const Person = memo(function Person({ person, activities, supervises, own, change }: PersonRow) {
+  const { say } = useWords();
+  const { word, tone } = doing(person, say);
+  return (
+    <tr>
+      <th scope="row">{person.name} {person.extension && <small>{person.extension}</small>}</th>
+      <td>
+        {supervises ? (
+          <select
+            aria-label={say('table.change', { name: person.name })}
+            value={activities.find((a) => a.name === person.activity)?.sid ?? ''}
+            onChange={(event) => change(person.worker_sid, event.target.value)}
+          >
+            {activities.map((a) => <option key={a.sid} value={a.sid}>{a.name}</option>)}
+          </select>
+        ) : person.activity}
+      </td>
+      <td className="figure"><Clock since={person.since} /></td>
+      <td>
+        <span className={`dot ${tone}`}>{word}</span>
+        {supervises && !own && person.live + person.parked > 0 && <TheirCalls person={person} />}
+      </td>
+      <td className="figure">{person.parked}</td>
+      <td>{person.skills.join(', ')}</td>
+    </tr>
+  );
+});

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { useHere } from '../app/context';
 import { callsIn } from '../core/desk';
 import { canHear, choose, chosen, devices, loudness, openMicrophone, type Kind } from '../phone/devices';
-import { ringsBrowser } from '../phone/phone';
+import { keepsLine, ringsBrowser } from '../phone/phone';
 import { useSpeaker } from '../phone/speaker';
 import { lineQuality, type Quality } from '../phone/quality';
 import type { StationState } from '../phone/station';
@@ -67,6 +67,17 @@ export function PhoneBanner({ microphone, allow }: { microphone: Microphone; all
   if (line === 'taken') return <Banner text={say('phone.taken')} button={say('phone.taken.here')} press={station.now} />;
   if (line === 'refused') return <Banner text={say('phone.refused', { why: why ?? '' })} button={say('detail.retry')} press={station.now} />;
   return null;
+}
+
+/** What is the matter with a phone that should stay connected, and what to do about it. */
+export function LineBanner() {
+  const here = useHere();
+  const { say } = useWords();
+  const { me } = here.desk;
+  if (ringsBrowser(me) || !keepsLine() || !me.sip_uri || me.line === 'open') return null;
+  if (me.line === 'ringing') return <div className="banner" role="status"><span>{say('line.ringing')}</span></div>;
+  const again = () => void here.ask('shift.phone', '/Phone', { phone: 'sip', line: true });
+  return <Banner text={say('line.closed')} button={say('line.again')} press={again} />;
 }
 
 const Banner = ({ text, button, press }: { text: string; button: string; press: () => void }) => (

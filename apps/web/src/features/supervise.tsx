@@ -20,11 +20,7 @@ export function TheirCalls({ person }: { person: DeskPerson }) {
   const { workspace_sid } = here.desk.me;
   const base = `/Workspaces/${workspace_sid}/Workers/${person.worker_sid}/Calls`;
   const counts = `${person.live}.${person.parked}.${person.ringing}.${person.wrapping}`;
-  const some = person.live + person.parked > 0;
-  const loaded = useLoaded(
-    async () => (some ? (await get<{ calls: Theirs[] }>(base)).calls : []),
-    [base, counts, some],
-  );
+  const loaded = useLoaded(async () => (await get<{ calls: Theirs[] }>(base)).calls, [base, counts]);
   if (loaded === 'failed') return <span className="hint">{say('team.calls.failed')}</span>;
   const shown = (loaded ?? []).filter((call) => call.state === 'live' || call.state === 'parked');
   if (shown.length === 0) return null;

@@ -24,8 +24,8 @@ export interface Phone {
 /** A SIP phone beside the browser: the server rings it. */
 export class SipPhone implements Phone {
   readonly kind = 'sip';
-  readonly answersItself = false;
-  constructor(readonly address: string) {}
+  /** `answersItself`: it stays connected for the shift. */
+  constructor(readonly address: string, readonly answersItself: boolean) {}
   answer() {
     return null;
   }
@@ -68,9 +68,14 @@ export const ringsBrowser = (me: DeskMe) => me.contact_uri?.startsWith('client:'
 /** The phone that a user's calls ring. */
 export function phoneOf(me: DeskMe, station: Station): Phone | null {
   if (!me.contact_uri) return null;
-  return ringsBrowser(me) ? new BrowserPhone(me.contact_uri, station) : new SipPhone(me.contact_uri.replace(/@.*$/, ''));
+  return ringsBrowser(me) ? new BrowserPhone(me.contact_uri, station) : new SipPhone(me.contact_uri.replace(/@.*$/, ''), me.line === 'open');
 }
 
 /** Whether the agent has to pick up their phone for this call now. */
 export const mustPickUp = (phone: Phone | null, call: DeskCall, others: DeskCall[]) =>
   !phone?.answersItself && call.state === 'picking-up' && !others.some((c) => c.state === 'live');
+
+/** Whether this browser's user wants their SIP phone connected for the whole shift. */
+const LINE = 'tandem.line';
+export const keepsLine = () => localStorage.getItem(LINE) === 'yes';
+export const keepLine = (yes: boolean) => localStorage.setItem(LINE, yes ? 'yes' : 'no');

@@ -233,6 +233,7 @@ impl Switchboard {
                     // After a document that has ended, or could not be had, too.
                     DialingSound::Wait(WaitPlan::Music | WaitPlan::Url(_)) => music,
                 },
+                None if self.rings_in(call) => self.ringback(None),
                 None => nothing,
             },
             _ => nothing,

@@ -137,6 +137,7 @@ impl Switchboard {
             sent_to: None,
             documents: (self.now.mono, 0),
             star: false,
+            line: None,
         };
         self.calls.insert(sid, call);
         self.legs.insert(leg, sid);
@@ -360,8 +361,11 @@ impl Switchboard {
         self.end(sid, end, Close::Gone(cause, status));
     }
 
-    /// Ends a call in whatever state it is.
+    /// Ends a call in whatever state it is. A line only ends what is on it.
     pub(super) fn hang_up(&mut self, sid: CallSid) {
+        if self.rest(sid) {
+            return;
+        }
         let Some(call) = self.calls.get(&sid) else { return };
         let status = match call.stage {
             Stage::Up | Stage::Answering => CallStatus::Completed,
@@ -388,6 +392,7 @@ impl Switchboard {
         call.record.status = status;
         call.record.ended = Some(self.now.wall);
         let leg = call.leg;
+        let rings = self.forget_line(sid);
         self.cut(sid, Cut::Ended, Some(close));
         self.settle_tasks_of(sid);
         self.forget_attended(sid);
@@ -439,6 +444,7 @@ impl Switchboard {
                 self.sip(Command::Refuse { leg, status });
             }
         }
+        self.ring_anew(rings);
     }
 
     /// The leg was not answered, or our answer not confirmed, and nobody reported it.

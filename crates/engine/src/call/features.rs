@@ -1,5 +1,5 @@
 //! Feature codes of agents with a plain SIP phone, and the calls that such an agent makes (design: several calls per
-//! agent): `*1` park, `*2` swap or pick up, `*3` list parked, pressed during a call or dialled.
+//! agent): `*1` park, `*2` take what rings in the line, swap or pick up, `*3` list parked, pressed during a call or dialled.
 
 use super::port::*;
 use super::state::*;
@@ -71,6 +71,10 @@ impl Switchboard {
                     Some(reservation) => self.ask_feature(sid, agent, Command::Park { reservation }),
                     None => self.tell(sid, "There is no call to park."),
                 }
+            }
+            '2' if self.first_in_line(agent.worker).is_some() => {
+                let rings = self.first_in_line(agent.worker);
+                rings.into_iter().for_each(|reservation| self.answer_in_line(reservation));
             }
             '2' => match self.parked(agent.worker).first() {
                 Some(parked) => {

@@ -13,6 +13,7 @@ mod features;
 mod gather;
 mod handover;
 mod inbound;
+mod lines;
 mod listen;
 mod machine;
 mod orders;

@@ -165,6 +165,9 @@ impl Switchboard {
     fn accepted(&mut self, offer: Offer) {
         let (reservation, task) = (offer.reservation, offer.task);
         let asker = self.calls.values().find(|c| c.asks_for(reservation)).map(|c| c.record.sid);
+        if asker.is_none() && self.talks.get(&reservation).is_some_and(Talk::rings_in_line) {
+            return self.answer_in_line(reservation);
+        }
         if self.talks.get(&reservation).is_some_and(|t| t.stage == Stage::Ringing) {
             match asker.is_none() && self.rings_a_browser(reservation) {
                 true => return self.take(reservation),

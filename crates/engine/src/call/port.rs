@@ -306,6 +306,17 @@ pub enum Request {
         call: CallSid,
         new: NewStream,
     },
+    /// Calls a worker's SIP phone, to stay connected for the shift (see [`LineView`]).
+    OpenLine {
+        workspace: WorkspaceSid,
+        worker: WorkerSid,
+        /// As `contact_uri` has it: `sip:ana@pbx.example`.
+        to: String,
+    },
+    /// Hangs up a worker's line.
+    CloseLine {
+        worker: WorkerSid,
+    },
     /// Ends a stream of a call, by its SID or its name.
     StopStream {
         call: CallSid,
@@ -723,6 +734,15 @@ pub struct ParkedView {
     pub reservation: ReservationSid,
     pub worker: WorkerSid,
     pub since: Timestamp,
+}
+
+/// A SIP phone that stays connected between calls: they come and go on it without another INVITE, and are answered at the
+/// desk, over REST, or with `*2`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineView {
+    pub call: CallSid,
+    /// It is connected; else the phone rings for it.
+    pub open: bool,
 }
 
 /// The conversation of a reservation as it is held now.

@@ -35,6 +35,8 @@ impl Switchboard {
             Request::StartStream { call, new } => self.start_stream(call, new),
             Request::StopStream { call, stream } => self.stop_stream(call, &stream),
             Request::UpdateConference { conference, change } => self.update_conference(conference, change),
+            Request::OpenLine { workspace, worker, to } => self.open_line(workspace, worker, &to),
+            Request::CloseLine { worker } => self.close_line(worker),
         }
     }
 
@@ -169,7 +171,7 @@ impl Switchboard {
         if incoming {
             self.refuse(sid, 480, CallStatus::Canceled);
         } else {
-            self.hang_up(sid);
+            self.end_line(sid);
         }
         record.updated = self.now.wall;
         record.ended = Some(self.now.wall);
@@ -204,6 +206,12 @@ impl Switchboard {
     }
 
     fn send_to(&mut self, sid: CallSid, program: Program) {
+        let rings = self.forget_line(sid);
+        self.run_now(sid, program);
+        self.ring_anew(rings);
+    }
+
+    fn run_now(&mut self, sid: CallSid, program: Program) {
         let Some(call) = self.calls.get_mut(&sid) else { return };
         self.out.push(Effect::Record(Record::Timeline(TimelineEntry {
             call: sid,

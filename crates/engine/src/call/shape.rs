@@ -62,6 +62,21 @@ impl Shape {
         wanted.then_some(NewRecording { channels, track: RecordingTrack::Both, trim: false, callback })
     }
 
+    /// It is what a phone rings for: nobody has said how agent and caller are to be connected.
+    pub fn is_plain(&self) -> bool {
+        matches!((self, Self::plain()), (Self::Conference(own), Self::Conference(plain)) if *own == plain)
+    }
+
+    /// Needs no call of its own to the agent: no document to run, nothing to record or to tell of it.
+    pub fn fits_a_line(&self) -> bool {
+        let tells = match self {
+            Self::Conference(i) => i.status_callback.is_some(),
+            Self::Bridge(i) => i.status_callback_url.is_some(),
+            Self::Document(_) | Self::Dialled => true,
+        };
+        !tells && self.recording().is_none()
+    }
+
     pub fn failure_code(&self) -> u32 {
         match self {
             Self::Conference(_) => 40145,

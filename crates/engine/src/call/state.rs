@@ -80,6 +80,8 @@ pub(super) struct Call {
     pub documents: (Mono, u32),
     /// A `*` that may begin a feature code.
     pub star: bool,
+    /// The worker whose line it is.
+    pub line: Option<WorkerSid>,
 }
 
 /// Where a call goes that nobody took.

@@ -57,6 +57,8 @@ pub struct Switchboard {
     pub(super) talks: BTreeMap<ReservationSid, Talk>,
     /// Tasks on their way to a colleague who is on the line already.
     pub(super) attended: BTreeMap<TaskSid, super::attended::Attended>,
+    /// Phones of agents that stay connected.
+    pub(super) lines: BTreeMap<WorkerSid, super::lines::Line>,
     /// The reservation for which an agent asked to be rung just now: they have said yes already.
     pub(super) asked_for: Option<ReservationSid>,
     pub(super) fetches: BTreeMap<FetchId, (CallSid, FetchUse, Webhook)>,
@@ -174,6 +176,7 @@ impl Switchboard {
             done_mixers: Vec::new(),
             talks: BTreeMap::new(),
             attended: BTreeMap::new(),
+            lines: BTreeMap::new(),
             asked_for: None,
             fetches: BTreeMap::new(),
             about: None,
@@ -297,7 +300,7 @@ impl Switchboard {
             Timer::Guard(call) => self.guard_timed_out(call),
             Timer::Limit(call) => {
                 self.note(call, "sip", "reached its time limit", serde_json::Value::Null);
-                self.hang_up(call);
+                self.end_line(call);
             }
             Timer::DialLimit(call) => self.dial_limit_reached(call),
             Timer::DialWait(call) => self.dial_queue_timed_out(call),

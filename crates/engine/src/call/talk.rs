@@ -76,11 +76,12 @@ impl Switchboard {
 
     /// Rings the agent for an offer.
     pub(super) fn ring(&mut self, offer: Offer, shape: Shape, to: Option<String>, from: Option<String>) {
+        if let Some(line) = self.line_for(&offer, &shape, to.as_deref()) {
+            return self.ring_in_line(offer, shape, line);
+        }
         let reservation = offer.reservation;
         let attribute =
             |name: &str| offer.attributes.value().get(name).and_then(Value::as_str).map(str::to_owned);
-        // A pick-up has put its caller's park here.
-        let parked = self.talks.get(&reservation).and_then(|t| t.parked);
         let Some(to) = to.or_else(|| offer.contact_uri.clone()) else {
             return self.report_failed(&offer, shape.no_address_code(), "the worker has no contact_uri");
         };
@@ -131,7 +132,20 @@ impl Switchboard {
             let data = json!({"worker_sid": offer.worker, "reservation_sid": reservation, "call_sid": sid});
             self.note(call, "reservation", format!("rings {}", offer.worker_name), data);
         }
+        self.arm_talk(reservation, timeout);
+        let talk = self.ringing(offer, shape, Some(sid));
+        self.talks.insert(reservation, talk);
+    }
+
+    /// A ring ends by itself after this long, should nobody end it.
+    pub(super) fn arm_talk(&mut self, reservation: ReservationSid, timeout: Duration) {
         self.arm(Timer::Talk(reservation), timeout + RING_MARGIN);
+    }
+
+    /// A talk whose agent's phone rings, by a call of its own unless it rings in their line.
+    pub(super) fn ringing(&self, offer: Offer, shape: Shape, agent: Option<CallSid>) -> Talk {
+        // A pick-up has put its caller's park here.
+        let parked = self.talks.get(&offer.reservation).and_then(|t| t.parked);
         let post_work =
             |activity: Option<ActivitySid>, code| activity.map(|activity| PostWork { activity, code });
         let post_work = match &shape {
@@ -140,21 +154,20 @@ impl Switchboard {
             Shape::Document(_) | Shape::Dialled => None,
         };
         let customer = offer.call;
-        let talk = Talk {
+        Talk {
             offer,
             shape,
             stage: Stage::Ringing,
-            agent: Some(sid),
+            agent,
             customer,
             post_work,
             parked,
             handing_over: false,
             transferred: false,
-        };
-        self.talks.insert(reservation, talk);
+        }
     }
 
-    fn leg_plan(&self, shape: &Shape, offer: &Offer) -> (Option<CallbackPlan>, Duration) {
+    pub(super) fn leg_plan(&self, shape: &Shape, offer: &Offer) -> (Option<CallbackPlan>, Duration) {
         let plan = |url: &Option<String>, method: Method, events: &[String], extra| {
             let webhook = Webhook { url: url.clone()?, method };
             Some(CallbackPlan { webhook, events: events.to_vec(), extra })
@@ -207,7 +220,10 @@ impl Switchboard {
 
     pub(super) fn agent_answered(&mut self, sid: CallSid) {
         let Some(reservation) = self.talk_with(|t| t.agent == Some(sid) && t.stage == Stage::Ringing) else {
-            return self.hang_up(sid);
+            if !self.line_answered(sid) {
+                self.hang_up(sid);
+            }
+            return;
         };
         self.disarm(Timer::Talk(reservation));
         let Some(talk) = self.talks.get(&reservation) else { return };
@@ -461,7 +477,7 @@ impl Switchboard {
     }
 
     /// What the agent was on is parked in the same movement.
-    fn park_others(&mut self, reservation: ReservationSid, offer: &Offer, agent: CallSid) {
+    pub(super) fn park_others(&mut self, reservation: ReservationSid, offer: &Offer, agent: CallSid) {
         if let Some((other, _, _)) = offer.park {
             let keep = self.talks.get(&other).is_some_and(|t| t.agent == Some(agent));
             self.park(other, keep);
@@ -480,8 +496,10 @@ impl Switchboard {
     /// The caller is taken out of the line, off their document, or out of the park.
     pub(super) fn free_customer(&mut self, customer: CallSid, reservation: ReservationSid) {
         let Some(call) = self.calls.get(&customer) else { return };
-        if let Some(old) = call.talk.filter(|old| *old != reservation) {
-            self.talks.remove(&old);
+        if let Some(old) = call.talk.filter(|old| *old != reservation)
+            && let Some(talk) = self.talks.remove(&old)
+        {
+            self.stop_in_line(talk.offer.worker, old);
         }
         match self.calls.get(&customer).map(|c| &c.doing) {
             Some(Doing::Queue(_)) => self.take_from_line(customer),
@@ -699,6 +717,7 @@ impl Switchboard {
         for reservation in parked {
             self.disarm(Timer::Talk(reservation));
             let Some(talk) = self.talks.remove(&reservation) else { continue };
+            self.stop_in_line(talk.offer.worker, reservation);
             self.report(talk.offer.workspace, VoiceReport::CallEnded { task: talk.offer.task, cause });
             self.note(sid, "park", "ended while parked", json!({"reservation_sid": reservation}));
             if let Some(agent) = talk.agent.filter(|_| talk.stage == Stage::Ringing) {
@@ -725,6 +744,7 @@ impl Switchboard {
         self.disarm(Timer::Talk(reservation));
         let Some(talk) = self.talks.remove(&reservation) else { return };
         let parked_again = talk.parked.is_some();
+        self.stop_in_line(talk.offer.worker, reservation);
         let (agent, customer, stage) = (talk.agent, talk.customer, talk.stage);
         if parked_again {
             self.talks.insert(reservation, Talk { stage: Stage::Parked, agent: None, ..talk });

@@ -10,6 +10,7 @@ mod day;
 mod diversions;
 mod handover;
 mod instructed;
+mod lines;
 mod machine;
 mod parking;
 mod random;

@@ -147,6 +147,15 @@ impl Play {
                     [None, None, Some(EndStatus::Completed), Some(EndStatus::Canceled)][usize::from(how) % 4];
                 self.day.update(call, CallChange { program: Some(program), status, ..CallChange::default() });
             }
+            13 if how % 6 == 5 => {
+                self.asked += 1;
+                let (workspace, worker, user) = self.agents[usize::from(which) % 2];
+                let to = format!("sip:{user}@pbx.example");
+                self.day.ask(match how % 4 {
+                    0 => Request::CloseLine { worker },
+                    _ => Request::OpenLine { workspace, worker, to },
+                });
+            }
             13 => {
                 self.asked += 1;
                 self.day.ask(Request::CreateCall(NewCall {

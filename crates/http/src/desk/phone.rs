@@ -1,10 +1,12 @@
 //! Which phone a worker's calls ring: the browser they work in (their station), or a SIP phone beside it.
 
+use super::agent::done;
 use super::fields;
 use crate::answer::{Outcome, ok};
 use crate::ask::{App, Asked, At};
 use axum::extract::State;
 use base::*;
+use engine::call::port::Request;
 use engine::routing::Workspace;
 use engine::routing::command::{Answer as Decided, Command, WorkerChange};
 use engine::routing::model::Worker;
@@ -38,7 +40,8 @@ pub(super) fn sip_uri(worker: &Worker) -> Option<String> {
     text(worker, CONTACT).filter(|uri| !uri.starts_with(CLIENT)).or_else(|| text(worker, SIP_CONTACT))
 }
 
-/// `phone`: `browser` or `sip`.
+/// `phone`: `browser` or `sip`. `line`: the SIP phone is called now, and stays connected until it is chosen without, or the
+/// user signs out.
 pub(super) async fn choose(
     State(app): State<App>,
     At((ws, wk)): At<(WorkspaceSid, WorkerSid)>,
@@ -47,6 +50,10 @@ pub(super) async fn choose(
     let form = fields(&asked)?;
     let browser = form.one_of("phone", &[("browser", true), ("sip", false)])?;
     let browser = browser.ok_or_else(|| ApiError::invalid("phone must be browser or sip"))?;
+    let line = form.boolean("line").unwrap_or(false);
+    if line && browser {
+        return Err(ApiError::invalid("line is for phone=sip: a browser keeps its own connection").into());
+    }
     let read = move |w: &Workspace, _| {
         let worker = w.worker(wk).ok_or_else(|| ApiError::not_found(wk))?;
         let sip = sip_uri(worker);
@@ -70,5 +77,11 @@ pub(super) async fn choose(
         app.change(&asked, ws, command, |_: &Workspace, _, _: &Decided| Ok(())).await?;
         info!(worker.sid = %wk, "calls of {wk} ring the {}", if browser { "browser" } else { "SIP phone" });
     }
-    Ok(ok(json!({ "worker_sid": wk, "contact_uri": contact })))
+    let request = match line {
+        true => Request::OpenLine { workspace: ws, worker: wk, to: contact.clone() },
+        false => Request::CloseLine { worker: wk },
+    };
+    done(app.voice.request(request).await?)?;
+    app.desks.touch(ws, wk).await;
+    Ok(ok(json!({ "worker_sid": wk, "contact_uri": contact, "line": line })))
 }

@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use base::{AuditSid, Secret, Timestamp};
+use engine::call::port::Request as CallRequest;
 use engine::routing::Workspace;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -222,6 +223,10 @@ pub(super) async fn voice_token(State(app): State<App>, headers: HeaderMap) -> R
 pub(super) async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
     let SignedIn { user, session } = access::signed_in(&app, &Method::DELETE, &headers).await?;
     app.store.user_session_remove(session.digest).await?;
+    if let Some(worker) = user.worker {
+        // Their shift is over: the phone on the table is let go.
+        app.voice.request(CallRequest::CloseLine { worker }).await?;
+    }
     info!(user.sid = %user.sid, "{} signed out", user.login);
     Ok(with_cookie(&app, deleted().into_response(), "", Duration::ZERO))
 }

@@ -8,6 +8,7 @@ mod conference;
 mod crash;
 mod documents;
 mod escalation;
+mod lines;
 mod live_update;
 mod machine;
 mod parking;

@@ -8,7 +8,7 @@ use super::view;
 use crate::Api;
 use axum::extract::ws::Utf8Bytes;
 use base::*;
-use engine::call::port::TalkView;
+use engine::call::port::{LineView, TalkView};
 use engine::routing::Workspace;
 use engine::routing::event::{Event, Recorded};
 use engine::routing::model::TransferTarget;
@@ -186,6 +186,10 @@ struct Dirty {
 /// An agent's own state, and the calls they have.
 type MeAndCalls = (UserSid, DeskMe, Vec<(ReservationSid, DeskCall)>);
 
+/// What the switchboard knows of conversations, and of the phones of who is at a desk.
+type Talks = HashMap<ReservationSid, TalkView>;
+type Lines = HashMap<UserSid, LineView>;
+
 /// What was read.
 struct Fresh {
     people: Vec<DeskPerson>,
@@ -259,7 +263,10 @@ impl Hub {
                     self.desks.retain(|_, desk| desk.lingers.is_none_or(|until| until > now));
                     dirty.queues = std::mem::take(&mut queues_dirty);
                     let talks = |desk: &&Desk| desk.calls.values().any(|c| TALKS.contains(&c.state));
-                    dirty.workers.extend(self.desks.values().filter(talks).filter_map(|desk| desk.user.worker));
+                    // A phone on the table says nothing when it is put down.
+                    let line = |desk: &&Desk| desk.me.as_ref().is_some_and(|me| me.line.is_some());
+                    let looked_at = self.desks.values().filter(|desk| talks(desk) || line(desk));
+                    dirty.workers.extend(looked_at.filter_map(|desk| desk.user.worker));
                 }
             }
             if dirty.is_clean() || self.desks.is_empty() {
@@ -413,13 +420,23 @@ impl Hub {
             .map(|(wr, _)| *wr)
             .collect();
         self.held.retain(|wr, _| self.desks.values().any(|desk| desk.calls.contains_key(wr)));
-        if talking.is_empty() {
+        let workers: Vec<(UserSid, WorkerSid)> = fresh
+            .mes
+            .iter()
+            .filter_map(|(user, ..)| Some((*user, self.desks.get(user)?.user.worker?)))
+            .collect();
+        if workers.is_empty() {
             return Ok(fresh);
         }
-        let heard = move |calls: &engine::call::Switchboard, _| -> HashMap<ReservationSid, TalkView> {
-            talking.iter().filter_map(|wr| Some((*wr, calls.talk(*wr)?))).collect()
+        let heard = move |calls: &engine::call::Switchboard, _| -> (Talks, Lines) {
+            let talks = talking.iter().filter_map(|wr| Some((*wr, calls.talk(*wr)?))).collect();
+            let lines = workers.iter().filter_map(|(user, wk)| Some((*user, calls.line(*wk)?))).collect();
+            (talks, lines)
         };
-        let talks = self.voice.read(heard).await?;
+        let (talks, lines) = self.voice.read(heard).await?;
+        for (user, me, _) in &mut fresh.mes {
+            me.line = lines.get(user).map(|line| if line.open { DeskLine::Open } else { DeskLine::Ringing });
+        }
         let others: Vec<WorkerSid> =
             talks.values().flat_map(|t| &t.others).filter_map(|party| party.worker).collect();
         let names = match others.is_empty() {

@@ -46,6 +46,7 @@ pub(super) fn me(w: &Workspace, user: &User) -> DeskMe {
         extension: worker.and_then(|of| text(of, "directExtension")),
         contact_uri: worker.and_then(|of| text(of, "contact_uri")),
         sip_uri: worker.and_then(crate::desk::phone::sip_uri),
+        line: None,
     }
 }
 
