@@ -16,9 +16,9 @@ METHODS = ("get", "post", "delete")
 VOICE = (
     "Accounts", "Accounts/{Sid}", "Applications", "AvailablePhoneNumbers", "Balance", "Calls", "Conferences",
     "IncomingPhoneNumbers", "Keys", "Notifications", "OutgoingCallerIds", "Queues", "Recordings", "SIP", "SigningKeys",
-    "Tokens", "Transcriptions",
+    "Tokens", "Transcriptions", "Usage",
 )
-ADD_ONS = ("AddOnResults", "AssignedAddOns", "Payments", "UserDefinedMessage")
+ADD_ONS = ("AddOnResults", "AssignedAddOns")
 
 
 def is_voice(path):

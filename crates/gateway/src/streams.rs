@@ -106,7 +106,7 @@ struct Line {
 impl Line {
     async fn carry(self, outgoing: &Outgoing, mut words: mpsc::Receiver<Word>) {
         let stream = self.plan.stream;
-        let opening = outgoing.socket(&self.plan.url);
+        let opening = outgoing.socket(self.plan.account, &self.plan.url);
         let socket = tokio::select! {
             socket = opening => socket,
             () = closed(&mut words) => return,

@@ -6,9 +6,12 @@
 extern crate tandem_http as http_api;
 
 use base::*;
-use engine::call::SwitchboardSettings;
+use engine::call::{Line, SwitchboardSettings};
 use http_api::{Api, Metrics, NoLines, NoRecordings, Readiness, ReadyState, Sids, Validations};
-use owner::{Voice, VoiceOutputs, VoiceSettings, Workspaces, WorkspacesSettings};
+use owner::{
+    Directory, Opener, Opening, Phones, Voice, VoiceOutputs, VoiceSettings, Voices, Workspaces,
+    WorkspacesSettings,
+};
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 use store::model::{Account, AccountStatus};
@@ -39,6 +42,21 @@ fn ignored<T: Send + 'static>() -> mpsc::Sender<T> {
     sender
 }
 
+/// Opens switchboards to which nobody listens.
+struct Ignored(VoiceSettings, VoiceOutputs);
+
+impl Opener for Ignored {
+    fn open(&self, account: AccountSid, line: Line) -> Opening<'_> {
+        let mut settings = self.0.clone();
+        settings.switchboard.account = account;
+        settings.switchboard.line = line;
+        settings.entropy = Entropy::seeded(settings.clock.now().wall.0.unsigned_abs());
+        Box::pin(Voice::start(settings, self.1.clone()))
+    }
+
+    fn refuse(&self, _: sip::port::LegId, _: u16) {}
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -51,6 +69,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (account, clock) = (ACCOUNT.parse()?, clock());
     let now = clock.now().wall;
     let row = Account {
+        owner: None,
         sid: account,
         friendly_name: "Development".to_owned(),
         status: AccountStatus::Active,
@@ -69,38 +88,41 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         entropy: entropy.fork(),
     })
     .await?;
-    let voice = Voice::start(
-        VoiceSettings {
-            store: store.clone(),
-            clock: clock.clone(),
-            entropy: entropy.fork(),
-            workspaces: workspaces.clone(),
-            switchboard: SwitchboardSettings::new(account, &public_url),
-        },
-        VoiceOutputs {
-            sip: ignored(),
-            media: ignored(),
-            fetch: ignored(),
-            streams: ignored(),
-            listen: ignored(),
-            transcribe: ignored(),
-        },
-    )
-    .await?;
+    let directory = Directory::default();
+    let settings = VoiceSettings {
+        store: store.clone(),
+        clock: clock.clone(),
+        entropy: entropy.fork(),
+        workspaces: workspaces.clone(),
+        directory: directory.clone(),
+        switchboard: SwitchboardSettings::new(account, &public_url),
+    };
+    let outputs = VoiceOutputs {
+        sip: ignored(),
+        media: ignored(),
+        fetch: ignored(),
+        streams: ignored(),
+        listen: ignored(),
+        transcribe: ignored(),
+    };
+    let voice = Voice::start(settings.clone(), outputs.clone()).await?;
+    let phones = Phones::default();
+    let voices = Voices::new(voice, Ignored(settings, outputs), directory, phones.clone());
     let readiness = Readiness::default();
     readiness.set(ReadyState::Serving);
     let stop = CancellationToken::new();
     let sweeping = tokio::spawn(http_api::sweep(store.clone(), clock.clone(), stop.clone()));
     let api = Api {
         workspaces,
-        voice,
+        voices,
+        tokens: webhook::Tokens::default(),
         store,
         clock,
         public_url: public_url.clone(),
         dev: true,
         number_pool: Vec::new(),
         sip_realm: "tandem".to_owned(),
-        phones: owner::Phones::default(),
+        phones,
         sip_directory: owner::SipDirectory::default(),
         validations: Validations::default(),
         readiness,

@@ -100,7 +100,12 @@ impl App {
 /// An authenticated request with its parameters.
 #[derive(Debug)]
 pub(crate) struct Asked {
+    /// Whose resources are meant.
     pub account: AccountSid,
+    /// Whose credentials it came with: the account itself, or its owner.
+    pub asker: AccountSid,
+    /// They were an API key's.
+    pub by_key: bool,
     /// Who signed in; `None` for whoever has the account's credentials.
     pub user: Option<User>,
     /// Root of the product's URLs, version included.
@@ -117,13 +122,15 @@ impl FromRequest<App> for Asked {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
         let (mut parts, body) = request.into_parts();
-        let Asking { account, user, act } = account(&mut parts, app).await?;
+        let Asking { account, asker, by_key, user, act } = account(&mut parts, app).await?;
         let body = read_body(&parts.headers, body).await?;
         let is_json = content_type(&parts.headers).contains("json");
         let form: &[u8] = if is_json { b"" } else { &body };
         let if_match = parts.headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
         let asked = Self {
             account,
+            asker,
+            by_key,
             user,
             at: address(&parts),
             params: Params::parse(parts.uri.query().unwrap_or_default(), form)?,
@@ -140,6 +147,8 @@ impl FromRequest<App> for Asked {
 /// Who asks.
 struct Asking {
     account: AccountSid,
+    asker: AccountSid,
+    by_key: bool,
     user: Option<User>,
     /// What they change in the set-up, to be kept before it is done.
     act: Option<desk::Act>,
@@ -149,24 +158,30 @@ struct Asking {
 async fn account(parts: &mut Parts, app: &App) -> Result<Asking, ApiError> {
     let signs_in =
         !parts.headers.contains_key(header::AUTHORIZATION) && access::cookie(&parts.headers).is_some();
-    if !signs_in {
-        let account = auth::authenticate(app, &parts.headers).await?;
-        return Ok(Asking { account, user: None, act: None });
-    }
-    let user = access::signed_in(app, &parts.method, &parts.headers).await?.user;
-    let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let route = route.unwrap_or_default();
+    let by = match signs_in {
+        true => None,
+        false => Some(auth::authenticate(app, &parts.headers).await?),
+    };
     let names = RawPathParams::from_request_parts(parts, app).await.ok();
     let named = |name: &str| {
         let mut pairs = names.iter().flat_map(|params| params.iter());
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     };
+    if let Some(by) = by {
+        let ac = named("ac").and_then(|text| text.parse().ok());
+        let account = auth::addressed(app, by, ac, &parts.method).await?;
+        return Ok(Asking { account, asker: by.account, by_key: by.by_key, user: None, act: None });
+    }
+    let user = access::signed_in(app, &parts.method, &parts.headers).await?.user;
+    let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_default();
     if !access::permitted(&user, &parts.method, &route, named) {
         return Err(ApiError::of(20403));
     }
     let act =
         access::changes_setup(&parts.method, &route).then(|| desk::Act::of(&parts.method, &route, named));
-    Ok(Asking { account: user.account, user: Some(user), act: act.flatten() })
+    let account = user.account;
+    Ok(Asking { account, asker: account, by_key: false, user: Some(user), act: act.flatten() })
 }
 
 /// The product's root with the version that the path names.

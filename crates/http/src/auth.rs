@@ -2,7 +2,7 @@
 
 use crate::Api;
 use crate::ask::App;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use base::{AccountSid, Mono, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,6 +31,17 @@ struct User {
     account: AccountSid,
     secret: Secret<String>,
     active: bool,
+    /// It is a key, not the account itself.
+    is_key: bool,
+}
+
+/// Whose credentials were good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Authenticated {
+    /// The account that they act for.
+    pub account: AccountSid,
+    /// They are an API key's.
+    pub by_key: bool,
 }
 
 impl Credentials {
@@ -71,18 +82,42 @@ impl User {
             _ => return Ok(None),
         };
         let Some(account) = api.store.account(sid).await? else { return Ok(None) };
+        let is_key = secret.is_some();
         let secret = secret.unwrap_or(account.auth_token);
-        Ok(Some(Self { account: sid, secret, active: account.status == AccountStatus::Active }))
+        Ok(Some(Self { account: sid, secret, active: account.status == AccountStatus::Active, is_key }))
     }
 }
 
 /// The account that the credentials belong to, or 401.
-pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<AccountSid, ApiError> {
+pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Authenticated, ApiError> {
     let refused = || ApiError::of(20003);
     let (name, password) = credentials(headers).ok_or_else(refused)?;
     let user = app.credentials.user(app, &name).await?.ok_or_else(refused)?;
     let good = same(&password, &user.secret) && user.active;
-    good.then_some(user.account).ok_or_else(refused)
+    good.then_some(Authenticated { account: user.account, by_key: user.is_key }).ok_or_else(refused)
+}
+
+/// The account whose resources a path names: the one that asks, or a subaccount of it. An account that asks for what is
+/// another's is answered by the handlers, which find nothing. Keys act for their own account only.
+///
+/// A suspended account is still set up by its owner; of one that is closed there is nothing but to be read.
+pub(crate) async fn addressed(
+    app: &App,
+    by: Authenticated,
+    named: Option<AccountSid>,
+    method: &Method,
+) -> Result<AccountSid, ApiError> {
+    let Some(named) = named.filter(|named| !by.by_key && *named != by.account) else {
+        return Ok(by.account);
+    };
+    let owned = app.store.account(named).await?.filter(|account| account.owner == Some(by.account));
+    match owned {
+        Some(closed) if closed.status == AccountStatus::Closed && *method != Method::GET => {
+            Err(ApiError::with(20005, "The account is closed, for good"))
+        }
+        Some(account) => Ok(account.sid),
+        None => Ok(by.account),
+    }
 }
 
 fn credentials(headers: &HeaderMap) -> Option<(String, Secret<String>)> {

@@ -36,7 +36,7 @@ pub use token::{IceSettings, VoiceGrant, ice_json, voice_grant};
 pub use validations::{Entered, VALIDATION_DOCUMENTS, Validation, Validations};
 
 use axum::serve::ListenerExt;
-use base::{Clock, Entropy, PhoneNumber, RecordingSid};
+use base::{AccountSid, Clock, Entropy, PhoneNumber, RecordingSid};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -44,6 +44,7 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+use wire::ApiError;
 
 /// Largest request body, in bytes: a form with the longest workflow configuration fits.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -53,8 +54,10 @@ pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub struct Api {
     /// The owners of the workspaces.
     pub workspaces: owner::Workspaces,
-    /// The owner of the calls.
-    pub voice: owner::Voice,
+    /// The owners of the calls.
+    pub voices: owner::Voices,
+    /// What requests to applications are signed with; told of every new account.
+    pub tokens: webhook::Tokens,
     /// Documents and records.
     pub store: Store,
     /// The process's clock.
@@ -87,6 +90,18 @@ pub struct Api {
     pub lines: Arc<dyn Lines>,
     /// Where new SIDs come from.
     pub sids: Sids,
+}
+
+impl Api {
+    /// The calls of an account.
+    pub(crate) fn voice(&self, account: AccountSid) -> Result<owner::Voice, ApiError> {
+        self.voices.any_of(account).ok_or_else(|| ApiError::of(20005))
+    }
+
+    /// The same for an account that may make calls.
+    pub(crate) fn active_voice(&self, account: AccountSid) -> Result<owner::Voice, ApiError> {
+        self.voices.of(account).ok_or_else(|| ApiError::of(20005))
+    }
 }
 
 /// What comes of a question that takes time.

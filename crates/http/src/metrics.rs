@@ -1,7 +1,7 @@
 //! What is counted, as Prometheus text. Every label has few values: routes, statuses, event kinds.
 
 use crate::Api;
-use base::{AccountSid, WorkspaceSid};
+use base::WorkspaceSid;
 use engine::routing::event::{Event, Recorded};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -142,9 +142,11 @@ impl Metrics {
 
     /// The text, with what is read rather than counted as it is now.
     pub(crate) async fn render(&self, api: &Api) -> String {
-        if let Ok(live) = api.voice.read(|switchboard, _| switchboard.live_calls().len()).await {
-            self.0.live_calls.set(i64::try_from(live).unwrap_or(i64::MAX));
+        let mut live = 0;
+        for voice in api.voices.all() {
+            live += voice.read(|switchboard, _| switchboard.live_calls().len()).await.unwrap_or_default();
         }
+        self.0.live_calls.set(i64::try_from(live).unwrap_or(i64::MAX));
         let counts = api.store.counts();
         self.0.store_commits.set(i64::try_from(counts.commits).unwrap_or(i64::MAX));
         self.0.store_writes.set(i64::try_from(counts.writes).unwrap_or(i64::MAX));
@@ -161,13 +163,8 @@ impl Metrics {
 /// How often new workspaces are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Counts what the workspaces of `account` decide, until `stop`.
-pub async fn count_decisions(
-    metrics: Metrics,
-    workspaces: owner::Workspaces,
-    account: AccountSid,
-    stop: CancellationToken,
-) {
+/// Counts what all workspaces decide, until `stop`.
+pub async fn count_decisions(metrics: Metrics, workspaces: owner::Workspaces, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut counting: JoinSet<WorkspaceSid> = JoinSet::new();
@@ -182,7 +179,7 @@ pub async fn count_decisions(
                 }
             }
             _ = ticks.tick() => {
-                for ws in workspaces.list(account) {
+                for ws in workspaces.all() {
                     if known.insert(ws) {
                         let (metrics, events) = (metrics.clone(), workspaces.subscribe(ws));
                         counting.spawn(async move {

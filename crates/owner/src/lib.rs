@@ -5,6 +5,7 @@
 //!
 //! - [`Workspaces`]: routing. State in memory, journal in the store; the journal's sequence number is the fence.
 //! - [`Voice`]: the calls of an account. Rows are written before anything another party can see.
+//! - [`Voices`]: those of all accounts, and whom an event of the gateway concerns.
 //!
 //! **Invariant:** nobody hears of a decision that is not durable. **Invariant:** two owners are never both believed.
 
@@ -18,6 +19,7 @@ mod phones;
 mod sip_directory;
 mod timers;
 mod voice;
+mod voices;
 mod workspaces;
 
 pub use assignment::AssignmentFailure;
@@ -28,4 +30,5 @@ pub use voice::{
     DocumentOrder, FetchOrder, Voice, VoiceOutputs, VoiceSettings, agent_settings, application_settings,
     number_settings,
 };
+pub use voices::{Directory, OpenError, Opener, Opening, SUBACCOUNTS_MAX, Voices};
 pub use workspaces::{Tell, Watcher, Workspaces, WorkspacesSettings};

@@ -10,8 +10,9 @@ use store::{Store, StoreError};
 /// Who may call and register at SIP domains: a cache of the store's domains and of what protects them, so that a request
 /// is checked without a query. Whoever changes one of them has it read again, after the change is durable.
 #[derive(Clone, Default)]
-pub struct SipDirectory(Arc<RwLock<Known>>);
+pub struct SipDirectory(Arc<RwLock<HashMap<AccountSid, Known>>>);
 
+/// What one account has.
 #[derive(Default)]
 struct Known {
     domains: HashMap<String, Domain>,
@@ -40,30 +41,25 @@ pub struct SipDomainRules {
 }
 
 impl SipDirectory {
-    /// Everything as it is kept now.
-    pub async fn load(store: &Store, account: AccountSid) -> Result<Self, StoreError> {
-        let directory = Self::default();
-        directory.reload(store, account).await?;
-        Ok(directory)
-    }
-
-    /// Reads everything again.
+    /// Reads everything of `account`, again or for the first time.
     pub async fn reload(&self, store: &Store, account: AccountSid) -> Result<(), StoreError> {
         let known = Known::of(&store.resources_of_account(account).await?);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = known;
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(account, known);
         Ok(())
     }
 
     /// What protects this domain; `None`: there is none of this name.
     pub fn rules(&self, domain: &str) -> Option<SipDomainRules> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.domains.get(&domain.to_ascii_lowercase()).map(|domain| domain.rules.clone())
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let name = domain.to_ascii_lowercase();
+        all.values().find_map(|known| known.domains.get(&name)).map(|domain| domain.rules.clone())
     }
 
     /// What `user` of this domain proves to know in `realm`, to call or (`registers`) to register.
     pub fn secret(&self, domain: &str, user: &str, realm: &str, registers: bool) -> Option<PhoneSecret> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let domain = known.domains.get(&domain.to_ascii_lowercase())?;
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let name = domain.to_ascii_lowercase();
+        let (known, domain) = all.values().find_map(|known| Some((known, known.domains.get(&name)?)))?;
         let lists = if registers { &domain.registrations } else { &domain.calls };
         let mut found = lists.iter().filter_map(|list| known.secrets.get(&(*list, user.to_owned())));
         found.find(|(of, _)| of == realm).map(|(_, secret)| secret.clone())
@@ -181,7 +177,7 @@ mod tests {
             updated: at,
         });
         let all = [credential(ours, 7), credential(theirs, 8), address, Resource::Domain(domain)];
-        let directory = SipDirectory(Arc::new(RwLock::new(Known::of(&all))));
+        let directory = SipDirectory(Arc::new(RwLock::new(HashMap::from([(account, Known::of(&all))]))));
         let rules = directory.rules("ACME.example.com").unwrap();
         assert!(rules.by_password && !rules.registers, "nobody could prove anything to register");
         let networks = rules.networks.unwrap();

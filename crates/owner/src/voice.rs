@@ -1,6 +1,6 @@
 use crate::errands::{Errand, Errands, refused};
 use crate::sip_directory::sip_domain_settings;
-use crate::{AskError, Workspaces, timers};
+use crate::{AskError, Directory, Workspaces, timers};
 use base::*;
 use engine::call::port::*;
 use engine::call::{Switchboard, SwitchboardSettings};
@@ -40,7 +40,7 @@ const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 const TICK_MIN: Duration = Duration::from_millis(1);
 
 /// What the voice side of an account needs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct VoiceSettings {
     /// Rows.
     pub store: Store,
@@ -50,6 +50,8 @@ pub struct VoiceSettings {
     pub entropy: Entropy,
     /// Who routes.
     pub workspaces: Workspaces,
+    /// Where numbers and SIP domains are noted, for [`Voices`](crate::Voices).
+    pub directory: Directory,
     /// The switchboard's own, with the account.
     pub switchboard: SwitchboardSettings,
 }
@@ -144,6 +146,7 @@ impl Voice {
         let mut switchboard = Switchboard::new(settings.switchboard, entropy.fork());
         let mut effects = Vec::new();
         for input in configuration(&settings.store, account).await? {
+            settings.directory.note(account, &input);
             switchboard.handle(now, input, &mut effects);
         }
         let (inbox, messages) = mpsc::channel(INBOX_MAX);
@@ -155,6 +158,7 @@ impl Voice {
             entropy,
             switchboard,
             workspaces: settings.workspaces,
+            directory: settings.directory,
             outputs,
             errands,
             waiting: HashMap::new(),
@@ -314,6 +318,7 @@ struct Desk {
     entropy: Entropy,
     switchboard: Switchboard,
     workspaces: Workspaces,
+    directory: Directory,
     outputs: VoiceOutputs,
     errands: Errands,
     waiting: HashMap<RequestId, oneshot::Sender<Result<Response, AskError>>>,
@@ -420,6 +425,7 @@ impl Desk {
 
     fn handle(&mut self, input: Input) {
         self.pending.inputs += 1;
+        self.directory.note(self.account, &input);
         let now = self.clock.now();
         let mut effects = Vec::new();
         let handled = std::panic::catch_unwind(AssertUnwindSafe(|| {

@@ -135,6 +135,11 @@ impl Workspaces {
         found.into_iter().map(|(_, sid)| sid).collect()
     }
 
+    /// The workspaces of all accounts.
+    pub fn all(&self) -> Vec<WorkspaceSid> {
+        self.shared.owners.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
     /// Whose workspace this is, if it is one.
     pub fn account_of(&self, workspace: WorkspaceSid) -> Option<AccountSid> {
         let owners = self.shared.owners.read().unwrap_or_else(PoisonError::into_inner);

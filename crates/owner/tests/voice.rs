@@ -35,6 +35,7 @@ async fn start(house: &House, store: &Store) -> (Voice, Ends) {
     let (media, media_end) = mpsc::channel(100);
     let (fetch, fetch_end) = mpsc::channel(100);
     let settings = VoiceSettings {
+        directory: owner::Directory::default(),
         store: store.clone(),
         clock: house.hands.clock(),
         entropy: house.entropy(),

@@ -5,23 +5,21 @@ use engine::call::port::{Input, Mailbox};
 use gateway::recordings::Shelf;
 use gateway::sip::{SipGateway, Waiting};
 use gateway::transcripts::Transcriber;
-use owner::Voice;
+use owner::{Voice, Voices};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Page, Rows, Store, StoreError};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 /// Lamps are looked after this often even if nobody says that anything changed: phones and their owners change too.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// Recordings that are written down at a time: each may keep a processor busy.
-const TRANSCRIPTS_MAX: usize = 2;
 
 /// Keeps the lamps of phones in step with their owners' mailboxes.
-pub async fn light(store: Store, account: AccountSid, sip: SipGateway, stop: CancellationToken) {
+pub async fn light(store: Store, voices: Voices, sip: SipGateway, stop: CancellationToken) {
     let mut changes = store.voicemails_watch();
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -31,8 +29,10 @@ pub async fn light(store: Store, account: AccountSid, sip: SipGateway, stop: Can
             _ = ticks.tick() => {}
             changed = changes.changed() => if changed.is_err() { return },
         }
-        if let Err(why) = look(&store, account, &sip).await {
-            warn!("the lamps of phones could not be set: {why}");
+        for voice in voices.all() {
+            if let Err(why) = look(&store, voice.account(), &sip).await {
+                warn!("the lamps of phones could not be set: {why}");
+            }
         }
     }
 }
@@ -52,20 +52,21 @@ async fn look(store: &Store, account: AccountSid, sip: &SipGateway) -> Result<()
     }
 }
 
-/// Has recordings written down, a few at a time, and says what came of each.
+/// Has recordings written down, as many at a time as there is `room` for, and says what came of each.
 pub async fn transcribe(
     mut orders: mpsc::Receiver<RecordingSid>,
     shelf: Shelf,
     transcriber: Option<Arc<dyn Transcriber>>,
+    room: Arc<Semaphore>,
     voice: Voice,
 ) {
     let mut running = JoinSet::new();
     while let Some(recording) = orders.recv().await {
-        while running.len() >= TRANSCRIPTS_MAX {
-            running.join_next().await;
-        }
+        while running.try_join_next().is_some() {}
+        let Ok(place) = room.clone().acquire_owned().await else { return };
         let (shelf, transcriber, voice) = (shelf.clone(), transcriber.clone(), voice.clone());
         running.spawn(async move {
+            let _place = place;
             let outcome = match transcriber {
                 Some(transcriber) => write_down(&shelf, &*transcriber, recording).await,
                 None => Err("no transcription provider is configured".to_owned()),

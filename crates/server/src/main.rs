@@ -12,6 +12,7 @@ mod replay;
 mod seams;
 mod serve;
 mod sign_on;
+mod switchboards;
 mod telephony;
 mod tls;
 

@@ -80,22 +80,15 @@ impl Doorkeeper for Tokens {
 /// TwiML bins, so that a number works without any web server.
 pub struct Bins {
     store: Store,
-    account: AccountSid,
     validations: Validations,
     clock: Clock,
     entropy: Mutex<Entropy>,
 }
 
 impl Bins {
-    /// The bins of this account, and the documents of its validation calls.
-    pub fn new(
-        store: Store,
-        account: AccountSid,
-        validations: Validations,
-        clock: Clock,
-        entropy: Entropy,
-    ) -> Self {
-        Self { store, account, validations, clock, entropy: Mutex::new(entropy) }
+    /// The bins of accounts, and the documents of their validation calls.
+    pub fn new(store: Store, validations: Validations, clock: Clock, entropy: Entropy) -> Self {
+        Self { store, validations, clock, entropy: Mutex::new(entropy) }
     }
 
     /// A code was entered in a validation call.
@@ -158,14 +151,19 @@ impl Bins {
         }
     }
 
-    async fn fill(&self, url: &str, parameters: &[(String, String)]) -> Option<Document> {
+    async fn fill(
+        &self,
+        account: AccountSid,
+        url: &str,
+        parameters: &[(String, String)],
+    ) -> Option<Document> {
         let path = url.split_once(LOCAL_DOCUMENTS_PATH)?.1;
         let sid: TwimlBinSid = path.split(['/', '?', '#']).next()?.parse().ok()?;
         let found = self.store.twiml_bin(sid).await;
         let bin = found
             .inspect_err(|why| error!(bin.sid = %sid, "could not read TwiML bin {sid}: {why}"))
             .ok()?
-            .filter(|bin| bin.account == self.account)?;
+            .filter(|bin| bin.account == account)?;
         let body = twiml::fill(&bin.body, parameters)
             .inspect_err(|why| error!(bin.sid = %sid, "could not fill TwiML bin {sid}: {why}"))
             .ok()?;
@@ -176,13 +174,14 @@ impl Bins {
 impl LocalDocuments for Bins {
     fn document<'a>(
         &'a self,
+        account: AccountSid,
         url: &'a str,
         parameters: &'a [(String, String)],
     ) -> Boxed<'a, Option<Document>> {
         Box::pin(async move {
             match url.contains(VALIDATION_DOCUMENTS) {
                 true => self.validate(url, parameters).await,
-                false => self.fill(url, parameters).await,
+                false => self.fill(account, url, parameters).await,
             }
         })
     }
@@ -334,7 +333,7 @@ impl Listener for Heard {
 
 /// Writes down documents that could not be had, even those that a fallback stood in for. At most [`FAILURES_MAX`] wait
 /// to be written; more are only logged.
-pub fn note_failures(store: Store, account: AccountSid, clock: Clock, mut entropy: Entropy) -> FailureHook {
+pub fn note_failures(store: Store, clock: Clock, mut entropy: Entropy) -> FailureHook {
     let (failures, mut waiting) = mpsc::channel::<Notification>(FAILURES_MAX);
     tokio::spawn(async move {
         while let Some(failure) = waiting.recv().await {
@@ -344,7 +343,7 @@ pub fn note_failures(store: Store, account: AccountSid, clock: Clock, mut entrop
         }
     });
     let sids = Mutex::new(entropy.fork());
-    Arc::new(move |call, asked, why| {
+    Arc::new(move |account, call, asked, why| {
         let failure = Notification {
             sid: NotificationSid::generate(&mut sids.lock().unwrap_or_else(PoisonError::into_inner)),
             account,

@@ -3,25 +3,19 @@
 use crate::clock;
 use crate::config::Config;
 use crate::mailboxes;
-use crate::seams::{self, Bins, Heard, KnownPhones, OurLines, RecordingFolder, Tokens};
+use crate::seams::{self, Bins, Heard, KnownPhones, OurLines, RecordingFolder};
+use crate::switchboards::{EVENTS_MAX, ORDERS_MAX, Shared, Switchboards, route, sip_orders as sip_orders_of};
 use crate::tls;
-use base::{CallSid, Clock, Entropy};
-use engine::call::SwitchboardSettings;
+use base::{AccountSid, Clock, Entropy};
 use engine::call::port::Input;
+use engine::call::{Line, SwitchboardSettings};
 use gateway::browser::{BrowserSettings, Browsers};
 use gateway::media::{MediaPlane, MediaSettings};
 use gateway::prompts::PromptSettings;
-use gateway::recognition::{Recogniser, RecognitionCommand};
 use gateway::recordings::Shelf;
 use gateway::sip::{Limits, SipGateway, SipSettings};
-use gateway::transcripts::{Transcriber, TranscriptCommand};
 use http_api::{Api, Metrics, Oidc, Readiness, ReadyState, Sids, Validations};
-use owner::{
-    DocumentOrder, FetchOrder, Phones, SipDirectory, Voice, VoiceOutputs, VoiceSettings, Workspaces,
-    WorkspacesSettings,
-};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use owner::{Directory, OpenError, Opener, Phones, SipDirectory, Voices, Workspaces, WorkspacesSettings};
 use std::sync::Arc;
 use std::time::Duration;
 use store::model::{Account, AccountStatus};
@@ -32,20 +26,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use webhook::deliveries::{Deliveries, DeliverySettings};
-use webhook::{Fetch, Outgoing, OutgoingSettings, Policy};
+use webhook::{Outgoing, OutgoingSettings, Policy, Tokens};
 
-/// Events of the gateway that may wait for the voice side.
-const EVENTS_MAX: usize = 8_192;
-/// Orders of the voice side that may wait for the gateway.
-const ORDERS_MAX: usize = 8_192;
-/// Documents that may be asked for at once.
-const FETCHES_MAX: usize = 512;
 /// Folder of recordings in the data folder.
 const RECORDINGS: &str = "recordings";
-/// How long one recording may take to be written down.
-const TRANSCRIPT_MAX: Duration = Duration::from_secs(600);
-/// How long it may take to know what a caller said.
-const RECOGNITION_MAX: Duration = Duration::from_secs(30);
 /// How long live calls may go on after SIGTERM.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// How long requests in flight may take to finish after that.
@@ -118,7 +102,8 @@ struct Running {
     config: Config,
     store: Store,
     workspaces: Workspaces,
-    voice: Voice,
+    voices: Voices,
+    switchboards: Arc<Switchboards>,
     sip: SipGateway,
     browsers: Browsers,
     media: MediaPlane,
@@ -192,8 +177,15 @@ async fn start(config: Config) -> Result<Running, ServeError> {
     let media =
         MediaPlane::start(media_settings(&config, entropy.fork(), clock.clone()), media_events.clone())?;
     let (browser_events, browser_media_events) = (sip_events.clone(), media_events.clone());
-    let phones = Phones::load(&store, config.account).await?;
-    let sip_directory = SipDirectory::load(&store, config.account).await?;
+    let accounts = accounts(&store, config.account).await?;
+    let (phones, sip_directory, tokens) = (Phones::default(), SipDirectory::default(), Tokens::default());
+    for account in &accounts {
+        tokens.set(account.sid, account.auth_token.clone());
+        if account.status != AccountStatus::Closed {
+            phones.load(&store, account.sid).await?;
+            sip_directory.reload(&store, account.sid).await?;
+        }
+    }
     let settings = sip_settings(&config, entropy.fork(), clock.clone())?;
     let sip_realm = settings.realm();
     let sip = SipGateway::start(
@@ -212,45 +204,12 @@ async fn start(config: Config) -> Result<Running, ServeError> {
     .await?;
     let (sip_orders, sip_outbox) = mpsc::channel(ORDERS_MAX);
     let (media_orders, media_outbox) = mpsc::channel(ORDERS_MAX);
-    let (fetch_orders, fetch_outbox) = mpsc::channel(ORDERS_MAX);
-    let mut switchboard = SwitchboardSettings::new(config.account, public_url.clone());
-    switchboard.sip_domains = config.sip_domains.clone();
-    switchboard.transcribes = config.transcription_command.is_some();
-    switchboard.recognises = config.recognition_command.is_some();
-    let (transcript_orders, transcript_outbox) = mpsc::channel(ORDERS_MAX);
-    let (listen_orders, listen_outbox) = mpsc::channel(ORDERS_MAX);
-    let (stream_orders, stream_outbox) = mpsc::channel(ORDERS_MAX);
-    let voice = Voice::start(
-        VoiceSettings {
-            store: store.clone(),
-            clock: clock.clone(),
-            entropy: entropy.fork(),
-            workspaces: workspaces.clone(),
-            switchboard,
-        },
-        VoiceOutputs {
-            sip: sip_orders,
-            media: media_orders,
-            fetch: fetch_orders,
-            listen: listen_orders,
-            streams: stream_orders,
-            transcribe: transcript_orders,
-        },
-    )
-    .await?;
-
     let validations = Validations::default();
-    let mut outgoing = OutgoingSettings::new(config.token.clone(), public_url.clone(), entropy.fork());
+    let mut outgoing = OutgoingSettings::new(tokens.clone(), public_url.clone(), entropy.fork());
     outgoing.policy = Policy { allow_private: config.private_webhooks };
-    outgoing.documents = Some(Arc::new(Bins::new(
-        store.clone(),
-        config.account,
-        validations.clone(),
-        clock.clone(),
-        entropy.fork(),
-    )));
-    outgoing.on_failure =
-        Some(seams::note_failures(store.clone(), config.account, clock.clone(), entropy.fork()));
+    outgoing.documents =
+        Some(Arc::new(Bins::new(store.clone(), validations.clone(), clock.clone(), entropy.fork())));
+    outgoing.on_failure = Some(seams::note_failures(store.clone(), clock.clone(), entropy.fork()));
     let outgoing = Outgoing::new(outgoing)?;
     let metrics = Metrics::default();
     let listener_of_deliveries = Arc::new(Heard::new(
@@ -270,9 +229,40 @@ async fn start(config: Config) -> Result<Running, ServeError> {
 
     let (stop_carriers, stop_tasks, stop_http) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let directory = Directory::default();
+    let mut switchboard = SwitchboardSettings::new(config.account, public_url.clone());
+    switchboard.sip_domains = config.sip_domains.clone();
+    switchboard.transcribes = config.transcription_command.is_some();
+    switchboard.recognises = config.recognition_command.is_some();
+    let shared = Shared {
+        store: store.clone(),
+        clock: clock.clone(),
+        workspaces: workspaces.clone(),
+        directory: directory.clone(),
+        settings: switchboard,
+        media: media.clone(),
+        outgoing: outgoing.clone(),
+        shelf: Shelf::new(config.data.join(RECORDINGS)),
+        sip_orders,
+        media_orders,
+        transcription: config.transcription_command.clone(),
+        recognition: config.recognition_command.clone(),
+    };
+    let switchboards = Arc::new(Switchboards::new(shared, entropy.fork(), stop_carriers.clone()));
+    let first = switchboards.open(config.account, Line::default()).await?;
+    let voices = Voices::new(first, switchboards.clone(), directory, phones.clone());
+    for account in accounts.iter().filter(|account| account.status != AccountStatus::Closed) {
+        match voices.open(account.sid, account.status == AccountStatus::Active).await {
+            Ok(()) => {}
+            Err(OpenError::Store(why)) => return Err(why.into()),
+            Err(full @ OpenError::Full) => {
+                error!(account.sid = %account.sid, "no calls for {}: {full}", account.sid)
+            }
+        }
+    }
     let mut carriers = JoinSet::new();
-    carriers.spawn(carry(sip_inbox, voice.clone(), Input::Sip, stop_carriers.clone()));
-    carriers.spawn(carry(media_inbox, voice.clone(), Input::Media, stop_carriers.clone()));
+    carriers.spawn(route(sip_inbox, voices.clone(), Input::Sip, stop_carriers.clone()));
+    carriers.spawn(route(media_inbox, voices.clone(), Input::Media, stop_carriers.clone()));
     let mut tasks = JoinSet::new();
     tasks.spawn(deliveries.run(stop_tasks.clone()));
     tasks.spawn(http_api::sweep(store.clone(), clock.clone(), stop_tasks.clone()));
@@ -286,25 +276,21 @@ async fn start(config: Config) -> Result<Running, ServeError> {
         stop_tasks.clone(),
     ));
     tasks.spawn(watch(store.clone(), stop_tasks.clone()));
-    tasks.spawn(mailboxes::light(store.clone(), config.account, sip.clone(), stop_tasks.clone()));
-    tasks.spawn(http_api::count_decisions(
-        metrics.clone(),
-        workspaces.clone(),
-        config.account,
-        stop_tasks.clone(),
-    ));
+    tasks.spawn(mailboxes::light(store.clone(), voices.clone(), sip.clone(), stop_tasks.clone()));
+    tasks.spawn(http_api::count_decisions(metrics.clone(), workspaces.clone(), stop_tasks.clone()));
 
     let readiness = Readiness::default();
     let api = Api {
         workspaces: workspaces.clone(),
-        voice: voice.clone(),
+        voices: voices.clone(),
+        tokens,
         store: store.clone(),
         clock,
         public_url: public_url.clone(),
         dev: config.dev,
         number_pool: config.numbers.clone(),
         sip_realm,
-        phones,
+        phones: phones.clone(),
         sip_directory,
         validations,
         readiness: readiness.clone(),
@@ -329,36 +315,20 @@ async fn start(config: Config) -> Result<Running, ServeError> {
         domain: config.sip_domains.last().cloned().unwrap_or_default(),
         clock: api.clock.clone(),
         entropy: entropy.fork(),
-        doorkeeper: Arc::new(Tokens(api.clone())),
+        doorkeeper: Arc::new(seams::Tokens(api.clone())),
+        claims: Arc::new({
+            let voices = voices.clone();
+            move |leg, account| voices.claim(leg, account)
+        }),
     };
     let browsers = Browsers::start(settings, media.clone(), browser_events, browser_media_events)
         .map_err(listening("WebRTC", config.webrtc))?;
     let mut orders = JoinSet::new();
-    orders.spawn(hand_over(sip_outbox, {
-        let (sip, browsers) = (sip.clone(), browsers.clone());
-        move |order| if browsers.takes(&order) { browsers.command(order) } else { sip.command(order) }
-    }));
+    orders.spawn(sip_orders_of(sip_outbox, sip.clone(), browsers.clone(), phones, voices.clone()));
     orders.spawn(hand_over(media_outbox, {
         let media = media.clone();
         move |order| media.command(order)
     }));
-    let recogniser = config
-        .recognition_command
-        .clone()
-        .map(|words| Arc::new(RecognitionCommand { words, timeout: RECOGNITION_MAX }) as Arc<dyn Recogniser>);
-    let (heard_events, heard_inbox) = mpsc::channel(EVENTS_MAX);
-    carriers.spawn(carry(heard_inbox, voice.clone(), Input::Heard, stop_carriers.clone()));
-    orders.spawn(gateway::hearing::run(listen_outbox, media.clone(), recogniser, heard_events));
-    let (stream_events, stream_inbox) = mpsc::channel(EVENTS_MAX);
-    carriers.spawn(carry(stream_inbox, voice.clone(), Input::Stream, stop_carriers.clone()));
-    orders.spawn(gateway::streams::run(stream_outbox, media.clone(), outgoing.clone(), stream_events));
-    orders.spawn(fetch(fetch_outbox, outgoing, voice.clone()));
-    let transcriber = config
-        .transcription_command
-        .clone()
-        .map(|words| Arc::new(TranscriptCommand { words, timeout: TRANSCRIPT_MAX }) as Arc<dyn Transcriber>);
-    let shelf = Shelf::new(config.data.join(RECORDINGS));
-    orders.spawn(mailboxes::transcribe(transcript_outbox, shelf, transcriber, voice.clone()));
     let router = browsers.routes().fallback_service(http_api::router(api));
     if let Some(address) = config.https {
         let bound = match TcpListener::bind(address).await {
@@ -381,7 +351,8 @@ async fn start(config: Config) -> Result<Running, ServeError> {
         config,
         store,
         workspaces,
-        voice,
+        voices,
+        switchboards,
         sip,
         browsers,
         media,
@@ -409,6 +380,7 @@ impl Running {
         self.stop_carriers.cancel();
         self.tasks.abort_all();
         self.orders.abort_all();
+        self.switchboards.abort();
         // Ends the legs: their parties hear a BYE rather than nothing.
         self.sip.stop().await;
         self.media.shutdown();
@@ -439,13 +411,18 @@ impl Running {
         }
         self.stop_carriers.cancel();
         while self.carriers.join_next().await.is_some() {}
+        let mut carriers = self.switchboards.take_carriers();
+        while carriers.join_next().await.is_some() {}
         // Answered once everything before it is written: the ends of the last calls are.
-        if let Err(why) = self.voice.read(|_, _| ()).await {
-            error!("the calls ended badly: {why}");
+        for voice in self.voices.all() {
+            if let Err(why) = voice.read(|_, _| ()).await {
+                error!("the calls ended badly: {why}");
+            }
         }
         self.workspaces.drain().await;
         self.stop_tasks.cancel();
         self.orders.abort_all();
+        self.switchboards.abort();
         let finished = async { while self.tasks.join_next().await.is_some() {} };
         // Deliveries finish what is in flight; the rest has nobody left to listen to.
         if tokio::time::timeout(FINISH_MAX, finished).await.is_err() {
@@ -476,6 +453,7 @@ async fn keep_account(store: &Store, config: &Config, clock: &Clock) -> Result<(
         None => {
             let account = Account {
                 sid: config.account,
+                owner: None,
                 friendly_name: "Tandem".to_owned(),
                 status: AccountStatus::Active,
                 auth_token: token,
@@ -483,6 +461,21 @@ async fn keep_account(store: &Store, config: &Config, clock: &Clock) -> Result<(
                 updated: now,
             };
             store.account_add(account).await
+        }
+    }
+}
+
+/// The first account and its subaccounts, oldest first.
+async fn accounts(store: &Store, first: AccountSid) -> Result<Vec<Account>, StoreError> {
+    let mut found = Vec::new();
+    let mut page = store::Page::all();
+    loop {
+        let rows = store.accounts(page).await?;
+        let last = rows.rows.last().filter(|_| rows.more).map(|last| last.sid);
+        found.extend(rows.rows.into_iter().filter(|of| of.sid == first || of.owner == Some(first)));
+        match last {
+            Some(last) => page = store::Page::after(store::PAGE_ROWS_MAX, last),
+            None => return Ok(found),
         }
     }
 }
@@ -508,79 +501,11 @@ fn sip_settings(config: &Config, entropy: Entropy, clock: Clock) -> Result<SipSe
     Ok(settings)
 }
 
-/// Carries events of the gateway to the voice side, in order, until `stop`; what has come by then is still carried.
-async fn carry<E: Send + 'static>(
-    mut events: mpsc::Receiver<E>,
-    voice: Voice,
-    input: fn(E) -> Input,
-    stop: CancellationToken,
-) {
-    stop.run_until_cancelled(async {
-        while let Some(event) = events.recv().await {
-            tell(&voice, input(event)).await;
-        }
-    })
-    .await;
-    while let Ok(event) = events.try_recv() {
-        tell(&voice, input(event)).await;
-    }
-}
-
-async fn tell(voice: &Voice, input: Input) {
-    if let Err(why) = voice.input(input).await {
-        error!("an event could not be handed to the calls: {why}");
-    }
-}
-
 /// Hands orders of the voice side to a part of the gateway, in order.
 async fn hand_over<O: Send + 'static>(mut orders: mpsc::Receiver<O>, to: impl Fn(O) + Send + 'static) {
     while let Some(order) = orders.recv().await {
         to(order);
     }
-}
-
-/// Fetches documents, many at once, and tells the voice side what came of each. What is kept for a call goes with it.
-async fn fetch(mut orders: mpsc::Receiver<DocumentOrder>, outgoing: Outgoing, voice: Voice) {
-    let mut under_way = JoinSet::new();
-    // Requests per call, and whether the call is over.
-    let mut calls: HashMap<CallSid, (usize, bool)> = HashMap::new();
-    loop {
-        tokio::select! {
-            order = orders.recv(), if under_way.len() < FETCHES_MAX => match order {
-                Some(DocumentOrder::Fetch(order)) => {
-                    calls.entry(order.call).or_default().0 += 1;
-                    under_way.spawn(fetch_one(*order, outgoing.clone(), voice.clone()));
-                }
-                Some(DocumentOrder::Ended(call)) => match calls.get_mut(&call) {
-                    Some((_, over)) => *over = true,
-                    None => outgoing.forget(call),
-                },
-                None => return,
-            },
-            Some(done) = under_way.join_next() => {
-                // A panic has said so itself; its call is forgotten when its place is needed.
-                let Ok(call) = done else { continue };
-                if let Entry::Occupied(mut entry) = calls.entry(call) {
-                    entry.get_mut().0 -= 1;
-                    if let (0, over) = *entry.get() {
-                        entry.remove();
-                        if over {
-                            outgoing.forget(call);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-async fn fetch_one(order: FetchOrder, outgoing: Outgoing, voice: Voice) -> CallSid {
-    let FetchOrder { fetch, call, webhook, fallback, parameters, .. } = order;
-    let outcome = outgoing.fetch(Fetch { call, webhook, fallback, parameters }).await;
-    if let Err(why) = voice.input(Input::Fetched { fetch, outcome }).await {
-        error!(call.sid = %call, "a document could not be handed to {call}: {why}");
-    }
-    call
 }
 
 async fn wait_for_signal() -> std::io::Result<()> {

@@ -16,6 +16,9 @@ pub const SYNC_ITEMS_MAX: u64 = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     pub sid: AccountSid,
+    /// Whose subaccount it is.
+    #[serde(default)]
+    pub owner: Option<AccountSid>,
     pub friendly_name: String,
     pub status: AccountStatus,
     pub auth_token: Secret<String>,

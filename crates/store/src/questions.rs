@@ -98,7 +98,7 @@ questions! {
 changes! {
     /// Changes an account.
     account_update(AccountSid) -> Account = accounts::update;
-    /// Changes a number. Its SID, account and number stay.
+    /// Changes a number. Its SID and number stay.
     number_update(PhoneNumberSid) -> IncomingNumber = config::number_update;
     /// Changes an application.
     application_update(ApplicationSid) -> Application = config::application_update;

@@ -296,9 +296,9 @@ impl Deliveries {
     /// One request; anything but 2xx is an error.
     async fn send(&self, delivery: &Delivery, webhook: &Webhook, total: Duration) -> Result<Answer, Trouble> {
         let token = delivery.order.sid.to_string();
-        let parameters = &delivery.order.parameters;
-        let answer =
-            self.outgoing.ask(&Question { webhook, parameters, token: &token, call: None, total }).await?;
+        let (account, parameters) = (delivery.order.account, &delivery.order.parameters);
+        let question = Question { account, webhook, parameters, token: &token, call: None, total };
+        let answer = self.outgoing.ask(&question).await?;
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }

@@ -13,6 +13,7 @@ mod overrides;
 mod request;
 mod signature;
 mod socket;
+mod tokens;
 
 pub use error::Trouble;
 pub use guard::Policy;
@@ -24,3 +25,4 @@ pub use overrides::{CALL_CONTROL_TIME_MAX, CONNECT_TIMEOUT, TOTAL_TIMEOUT};
 pub use request::{REDIRECTS_MAX, USER_AGENT};
 pub use signature::{matches, signature};
 pub use socket::{Io, MESSAGE_BYTES_MAX, Socket};
+pub use tokens::Tokens;

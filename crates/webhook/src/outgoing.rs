@@ -5,7 +5,9 @@ use crate::guard::{GuardedResolver, Policy};
 use crate::jars::Jars;
 use crate::overrides::{CONNECT_TIMEOUT, TOTAL_TIMEOUT};
 use crate::request::{Answer, Question, USER_AGENT};
-use base::{CallSid, Entropy, Secret};
+use crate::signature::signature;
+use crate::tokens::Tokens;
+use base::{AccountSid, CallSid, Entropy};
 use engine::call::port::{Document, FetchError, Webhook};
 use reqwest::Client;
 use std::collections::HashMap;
@@ -28,15 +30,16 @@ const IDLE_PER_HOST_MAX: usize = 16;
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Told of a request for a document that failed when the fallback stood in for it: an application error that nobody else
-/// hears of. The call, the request that failed, and why.
-pub type FailureHook = Arc<dyn Fn(CallSid, &Webhook, &FetchError) + Send + Sync>;
+/// hears of. Whose call, the call, the request that failed, and why.
+pub type FailureHook = Arc<dyn Fn(AccountSid, CallSid, &Webhook, &FetchError) + Send + Sync>;
 
 /// Documents that we hold ourselves.
 pub trait LocalDocuments: Send + Sync {
-    /// The document at `url`, which is below [`LOCAL_DOCUMENTS_PATH`], filled with `parameters` (those of its query first).
-    /// `None` answers 404.
+    /// `account`'s document at `url`, which is below [`LOCAL_DOCUMENTS_PATH`], filled with `parameters` (those of its query
+    /// first). `None` answers 404.
     fn document<'a>(
         &'a self,
+        account: AccountSid,
         url: &'a str,
         parameters: &'a [(String, String)],
     ) -> Boxed<'a, Option<Document>>;
@@ -45,8 +48,8 @@ pub trait LocalDocuments: Send + Sync {
 /// How requests are made.
 #[derive(Clone)]
 pub struct OutgoingSettings {
-    /// The account's primary token: signs every request.
-    pub token: Secret<String>,
+    /// What requests are signed with: the primary token of the account that they are made for.
+    pub tokens: Tokens,
     /// Where requests may go.
     pub policy: Policy,
     /// Our own public URL: documents below it are not requested but asked of `documents`.
@@ -61,9 +64,9 @@ pub struct OutgoingSettings {
 
 impl OutgoingSettings {
     /// With everything else at its default: no private addresses, no documents of our own.
-    pub fn new(token: Secret<String>, public_url: impl Into<String>, entropy: Entropy) -> Self {
+    pub fn new(tokens: Tokens, public_url: impl Into<String>, entropy: Entropy) -> Self {
         Self {
-            token,
+            tokens,
             policy: Policy::default(),
             public_url: public_url.into(),
             documents: None,
@@ -87,6 +90,8 @@ pub enum OutgoingError {
 /// A document to be fetched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fetch {
+    /// Whose token signs it.
+    pub account: AccountSid,
     /// Whose cookies are used.
     pub call: CallSid,
     /// Where.
@@ -105,7 +110,7 @@ pub struct Outgoing {
 }
 
 struct Shared {
-    token: Secret<String>,
+    tokens: Tokens,
     policy: Policy,
     public_url: Url,
     documents: Option<Arc<dyn LocalDocuments>>,
@@ -123,7 +128,7 @@ impl Outgoing {
         let public_url =
             Url::parse(&settings.public_url).map_err(|_| OutgoingError::PublicUrl(settings.public_url))?;
         let shared = Shared {
-            token: settings.token,
+            tokens: settings.tokens,
             policy: settings.policy,
             public_url,
             documents: settings.documents,
@@ -138,18 +143,18 @@ impl Outgoing {
     /// Gets a TwiML document (or the URL of audio), from the fallback if need be. The error is that of the first
     /// request, which is what went wrong; what the fallback said is appended.
     pub async fn fetch(&self, fetch: Fetch) -> Result<Document, FetchError> {
-        let first = match self.document(fetch.call, &fetch.webhook, &fetch.parameters).await {
+        let first = match self.document(&fetch, &fetch.webhook, &fetch.parameters).await {
             Ok(document) => return Ok(document),
             Err(trouble) => log(fetch.call, trouble),
         };
         let Some(fallback) = &fetch.fallback else { return Err(first) };
-        let mut parameters = fetch.parameters;
+        let mut parameters = fetch.parameters.clone();
         parameters.push(("ErrorCode".to_owned(), first.code.to_string()));
         parameters.push(("ErrorUrl".to_owned(), fetch.webhook.url.clone()));
-        match self.document(fetch.call, fallback, &parameters).await {
+        match self.document(&fetch, fallback, &parameters).await {
             Ok(document) => {
                 if let Some(told) = &self.shared.on_failure {
-                    told(fetch.call, &fetch.webhook, &first);
+                    told(fetch.account, fetch.call, &fetch.webhook, &first);
                 }
                 Ok(document)
             }
@@ -168,13 +173,13 @@ impl Outgoing {
 
     async fn document(
         &self,
-        call: CallSid,
+        of: &Fetch,
         webhook: &Webhook,
         parameters: &[(String, String)],
     ) -> Result<Document, Trouble> {
         let token = self.idempotency_token();
-        let question =
-            Question { webhook, parameters, token: &token, call: Some(call), total: TOTAL_TIMEOUT };
+        let (account, call) = (of.account, Some(of.call));
+        let question = Question { account, webhook, parameters, token: &token, call, total: TOTAL_TIMEOUT };
         self.ask(&question).await.and_then(as_document)
     }
 
@@ -183,8 +188,18 @@ impl Outgoing {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    pub(crate) fn token(&self) -> &str {
-        self.shared.token.expose()
+    /// The signature of a request that is made for `account`.
+    pub(crate) fn sign(
+        &self,
+        account: AccountSid,
+        url: &str,
+        parameters: &[(String, String)],
+    ) -> Result<String, Trouble> {
+        let token = self.shared.tokens.of(account);
+        let token = token.ok_or_else(|| {
+            Trouble::new(11200, Cause::Refused, format!("account {account} has no token to sign with"))
+        })?;
+        Ok(signature(token.expose(), url, parameters))
     }
 
     pub(crate) fn policy(&self) -> Policy {

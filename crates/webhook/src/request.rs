@@ -4,8 +4,7 @@ use crate::error::{Cause, Trouble};
 use crate::guard::ResolveError;
 use crate::outgoing::{DOCUMENT_BYTES_MAX, Outgoing};
 use crate::overrides::Patience;
-use crate::signature::signature;
-use base::CallSid;
+use base::{AccountSid, CallSid};
 use engine::call::port::{Document, Method, Webhook};
 use reqwest::cookie::CookieStore;
 use reqwest::header::{
@@ -28,6 +27,8 @@ const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8";
 
 /// What is asked.
 pub(crate) struct Question<'a> {
+    /// Whose token signs it.
+    pub(crate) account: AccountSid,
     pub(crate) webhook: &'a Webhook,
     pub(crate) parameters: &'a [(String, String)],
     /// The same for every attempt.
@@ -95,7 +96,7 @@ impl Outgoing {
             hop.parameters = &[];
         }
         for _ in 0..=REDIRECTS_MAX {
-            if let Some(answer) = self.local(&hop).await {
+            if let Some(answer) = self.local(question.account, &hop).await {
                 return answer;
             }
             let response = self.send(&client, question, &hop, patience).await?;
@@ -109,11 +110,11 @@ impl Outgoing {
     }
 
     /// A document of our own needs no request.
-    async fn local(&self, hop: &Hop<'_>) -> Option<Result<Answer, Trouble>> {
+    async fn local(&self, account: AccountSid, hop: &Hop<'_>) -> Option<Result<Answer, Trouble>> {
         let (documents, only_here) = self.local_documents(&hop.url)?;
         let mut parameters: Vec<(String, String)> = hop.url.query_pairs().into_owned().collect();
         parameters.extend_from_slice(hop.parameters);
-        let found: Option<Document> = documents.document(hop.url.as_str(), &parameters).await;
+        let found: Option<Document> = documents.document(account, hop.url.as_str(), &parameters).await;
         Some(match found {
             Some(document) => Ok(Answer {
                 url: document.url,
@@ -141,6 +142,7 @@ impl Outgoing {
         self.check_host(&hop.url)?;
         let mut sent_url = without_userinfo(&hop.url);
         sent_url.set_fragment(None);
+        let signed = self.sign(question.account, sent_url.as_str(), hop.parameters)?;
         let mut request = match hop.method {
             Method::Get => client.get(sent_url.clone()),
             Method::Post => {
@@ -153,7 +155,7 @@ impl Outgoing {
             .header(ACCEPT, "*/*")
             .header(CACHE_CONTROL, "max-age=259200")
             .header(IDEMPOTENCY, question.token)
-            .header(SIGNATURE, signature(self.token(), sent_url.as_str(), hop.parameters));
+            .header(SIGNATURE, signed);
         if let Some(cookies) = question.call.and_then(|call| self.jars.find(call)?.cookies(&sent_url)) {
             request = request.header(COOKIE, cookies);
         }

@@ -4,7 +4,7 @@ use crate::error::{Cause, Trouble};
 use crate::outgoing::Outgoing;
 use crate::overrides::CONNECT_TIMEOUT;
 use crate::request::USER_AGENT;
-use crate::signature;
+use base::AccountSid;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::net::SocketAddr;
@@ -38,16 +38,16 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 pub type Socket = WebSocketStream<Box<dyn Io>>;
 
 impl Outgoing {
-    /// Opens a websocket. `ws://`, without encryption, only where private networks are allowed: that is, in development.
+    /// Opens a websocket for `account`, whose token signs the request. `ws://`, without encryption, only where private networks are allowed: that is, in development.
     ///
     /// The codes of trouble are those of media streams: 31901 timeout, 31902 refused, 31910 TLS, 31920 not a websocket,
     /// 31922 scheme, 31923 no URL; 11210 is a name that does not resolve, 11205 a network we do not go to.
-    pub async fn socket(&self, url: &str) -> Result<Socket, Trouble> {
+    pub async fn socket(&self, account: AccountSid, url: &str) -> Result<Socket, Trouble> {
         let late = |_| Trouble::new(31901, Cause::Read, "the application did not answer in time");
-        tokio::time::timeout(HANDSHAKE_TIMEOUT, self.open(url)).await.map_err(late)?
+        tokio::time::timeout(HANDSHAKE_TIMEOUT, self.open(account, url)).await.map_err(late)?
     }
 
-    async fn open(&self, text: &str) -> Result<Socket, Trouble> {
+    async fn open(&self, account: AccountSid, text: &str) -> Result<Socket, Trouble> {
         let malformed = || Trouble::new(31923, Cause::Refused, "the URL of the stream is malformed");
         let url = Url::parse(text).map_err(|_| malformed())?;
         let secure = match url.scheme() {
@@ -60,7 +60,8 @@ impl Outgoing {
         };
         let host = url.host_str().ok_or_else(malformed)?.to_owned();
         let port = url.port_or_known_default().ok_or_else(malformed)?;
-        let request = self.request(text, &url).ok_or_else(malformed)?;
+        let signed = self.sign(account, text, &[])?;
+        let request = request(signed, &url).ok_or_else(malformed)?;
         let stream = self.reach(host.trim_matches(['[', ']']), port).await?;
         let io: Box<dyn Io> = if secure { Box::new(encrypt(stream, &host).await?) } else { Box::new(stream) };
         let config = WebSocketConfig::default()
@@ -75,25 +76,6 @@ impl Outgoing {
             }
             Err(why) => Err(Trouble::new(31920, Cause::Read, format!("no websocket: {why}"))),
         }
-    }
-
-    fn request(&self, text: &str, url: &Url) -> Option<Request> {
-        let mut bare = url.clone();
-        bare.set_fragment(None);
-        bare.set_username("").ok()?;
-        bare.set_password(None).ok()?;
-        let mut request = bare.as_str().into_client_request().ok()?;
-        let headers = request.headers_mut();
-        let signed = signature::signature(self.token(), text, &[]);
-        headers.insert("X-Twilio-Signature", HeaderValue::from_str(&signed).ok()?);
-        headers.insert("User-Agent", HeaderValue::from_static(USER_AGENT));
-        if !url.username().is_empty() {
-            let decode = |text| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-            let pair = format!("{}:{}", decode(url.username()), decode(url.password().unwrap_or_default()));
-            let value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).ok()?;
-            headers.insert("Authorization", value);
-        }
-        Some(request)
     }
 
     /// A connection to an address that was looked at: the one that is checked is the one that is connected.
@@ -120,6 +102,25 @@ impl Outgoing {
         stream.set_nodelay(true).map_err(|why| Trouble::new(31902, Cause::Connect, why.to_string()))?;
         Ok(stream)
     }
+}
+
+/// The request for a websocket, with its signature.
+fn request(signed: String, url: &Url) -> Option<Request> {
+    let mut bare = url.clone();
+    bare.set_fragment(None);
+    bare.set_username("").ok()?;
+    bare.set_password(None).ok()?;
+    let mut request = bare.as_str().into_client_request().ok()?;
+    let headers = request.headers_mut();
+    headers.insert("X-Twilio-Signature", HeaderValue::from_str(&signed).ok()?);
+    headers.insert("User-Agent", HeaderValue::from_static(USER_AGENT));
+    if !url.username().is_empty() {
+        let decode = |text| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let pair = format!("{}:{}", decode(url.username()), decode(url.password().unwrap_or_default()));
+        let value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).ok()?;
+        headers.insert("Authorization", value);
+    }
+    Some(request)
 }
 
 async fn encrypt(

@@ -3,7 +3,7 @@
 
 mod support;
 
-use base::{AccountSid, DeliverySid, Entropy, ReservationSid, Timestamp, WorkspaceSid};
+use base::{DeliverySid, Entropy, ReservationSid, Timestamp, WorkspaceSid};
 use engine::call::port::{Method, Webhook};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use webhook::deliveries::*;
 
-const ACCOUNT: AccountSid = AccountSid([1; 16]);
 const ASSIGNMENT: AssignmentRef =
     AssignmentRef { workspace: WorkspaceSid([2; 16]), reservation: ReservationSid([3; 16]) };
 

@@ -3,7 +3,7 @@
 
 mod support;
 
-use base::{CallSid, Secret};
+use base::{AccountSid, CallSid};
 use engine::call::port::{Document, FetchError, Method, Webhook};
 use std::sync::{Arc, Mutex};
 use support::*;
@@ -22,7 +22,7 @@ fn get(url: impl Into<String>) -> Webhook {
 
 fn fetch(webhook: Webhook) -> Fetch {
     let parameters = pairs(&[("CallSid", "CA12"), ("From", "+15550100001"), ("Name", "Anna & Bo/ä")]);
-    Fetch { call: CALL, webhook, fallback: None, parameters }
+    Fetch { account: ACCOUNT, call: CALL, webhook, fallback: None, parameters }
 }
 
 async fn ask(outgoing: &Outgoing, fetch: Fetch) -> Result<Document, FetchError> {
@@ -195,7 +195,8 @@ async fn the_fallback_is_told_what_went_wrong() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hook = told.clone();
     let mut settings = settings();
-    settings.on_failure = Some(Arc::new(move |call, asked: &Webhook, error: &FetchError| {
+    settings.on_failure = Some(Arc::new(move |account, call, asked: &Webhook, error: &FetchError| {
+        assert_eq!(account, ACCOUNT);
         hook.lock().unwrap().push((call, asked.clone(), error.code));
     }));
     let outgoing = Outgoing::new(settings).unwrap();
@@ -286,6 +287,7 @@ struct Bins;
 impl LocalDocuments for Bins {
     fn document<'a>(
         &'a self,
+        _: AccountSid,
         url: &'a str,
         parameters: &'a [(String, String)],
     ) -> Boxed<'a, Option<Document>> {
@@ -302,7 +304,6 @@ async fn our_own_documents_need_no_request() {
     let server = Server::start(|_| moved(307, "http://tandem.example/tandem/v1/TwimlBins/EH01?b=2")).await;
     let mut settings = settings();
     settings.documents = Some(Arc::new(Bins));
-    settings.token = Secret::new("t".to_owned());
     let outgoing = Outgoing::new(settings).unwrap();
     let ours = "http://tandem.example/tandem/v1/TwimlBins/EH01?b=2";
     for webhook in [post(ours), post(server.url("/"))] {

@@ -27,7 +27,14 @@ const METHODS: &[(&str, Method)] = &[("POST", Method::Post), ("GET", Method::Get
 
 // --- Accounts -------------------------------------------------------------------------------------------------
 
-/// An account. The token is the reader's own.
+/// What becomes of an account.
+pub const ACCOUNT_STATUS: &[(&str, AccountStatus)] = &[
+    ("active", AccountStatus::Active),
+    ("suspended", AccountStatus::Suspended),
+    ("closed", AccountStatus::Closed),
+];
+
+/// An account. The token is the reader's own, or that of an account of theirs.
 pub fn account(account: &Account) -> Value {
     const UNDER: &[(&str, &str)] = &[
         ("available_phone_numbers", "AvailablePhoneNumbers"),
@@ -65,7 +72,7 @@ pub fn account(account: &Account) -> Value {
         "status": status,
         "type": "Full",
         "auth_token": account.auth_token.expose(),
-        "owner_account_sid": account.sid,
+        "owner_account_sid": account.owner.unwrap_or(account.sid),
         "date_created": account.created.rfc2822(),
         "date_updated": account.updated.rfc2822(),
         "subresource_uris": under,

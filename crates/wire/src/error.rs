@@ -21,6 +21,7 @@ pub const TABLE: &[Entry] = &[
     entry(20001, 400, "Invalid parameter"),
     entry(20003, 401, "Authenticate"),
     entry(20004, 405, "Method not allowed"),
+    entry(20005, 403, "The account is not active"),
     entry(20007, 400, "Page size must be a whole number from 1 to the maximum of this list"),
     entry(20009, 400, "The resource cannot be deleted in its present state"),
     entry(20101, 401, "Invalid Access Token"),

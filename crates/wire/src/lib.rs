@@ -33,6 +33,7 @@ pub mod sync;
 pub mod tandem;
 pub mod taskrouter;
 pub mod transfer;
+pub mod usage;
 
 pub use address::Address;
 pub use error::ApiError;

@@ -4,7 +4,7 @@ import random
 import time
 
 import pytest
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def number(client):
 def test_an_account_fetches_itself(client):
     own = client.api.v2010.accounts(client.account_sid).fetch()
     assert (own.sid, own.status) == (client.account_sid, "active")
-    assert [a.sid for a in client.api.v2010.accounts.list()] == [client.account_sid]
+    assert client.account_sid in [a.sid for a in client.api.v2010.accounts.list(status="active")]
     named = client.api.v2010.accounts(client.account_sid).update(friendly_name=own.friendly_name)
     assert named.friendly_name == own.friendly_name
 
@@ -186,3 +186,25 @@ def test_without_a_pool_no_country_has_numbers(client):
     with pytest.raises(TwilioRestException) as refused:
         client.available_phone_numbers("US").fetch()
     assert (refused.value.status, refused.value.code) == (404, 20404)
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Usage/Records.json, GET /2010-04-01/Accounts/{AccountSid}/Usage/Records/AllTime.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Usage/Records/Daily.json, GET /2010-04-01/Accounts/{AccountSid}/Usage/Records/Monthly.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Usage/Records/Yearly.json, GET /2010-04-01/Accounts/{AccountSid}/Usage/Records/Today.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Usage/Records/Yesterday.json, GET /2010-04-01/Accounts/{AccountSid}/Usage/Records/ThisMonth.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Usage/Records/LastMonth.json
+def test_usage_is_counted_by_category_and_time(client):
+    records = client.usage.records
+    for of in (records, records.all_time, records.today, records.this_month, records.yesterday, records.last_month):
+        [calls] = of.list(category="calls")
+        assert (calls.category, calls.count_unit, calls.usage_unit, float(calls.price)) == ("calls", "calls", "minutes", 0)
+    assert {"calls-inbound", "calls-outbound", "calls-client", "calls-sip", "recordings"} <= {
+        of.category for of in records.list()
+    }
+    days = records.daily.list(category="calls", start_date="2026-01-30", end_date="2026-02-02")
+    assert [str(of.start_date) for of in days] == ["2026-02-02", "2026-02-01", "2026-01-31", "2026-01-30"]
+    assert len(records.monthly.list(category="calls", start_date="2025-12-05", end_date="2026-02-02", page_size=2)) == 3
+    assert len(records.yearly.list(category="calls", start_date="2025-12-05", end_date="2026-02-02")) == 2
+    for wrong in (dict(category="sms"), dict(start_date="2026-02-02", end_date="2026-02-01")):
+        with pytest.raises(TwilioException, match="HTTP 400 .*20001"):
+            records.list(**wrong)

@@ -272,7 +272,7 @@ impl Switchboard {
 }
 
 /// A dialled text as a public number.
-pub(super) fn public(dialled: &str) -> Option<PhoneNumber> {
+pub fn public(dialled: &str) -> Option<PhoneNumber> {
     if let Ok(number) = dialled.parse() {
         return Some(number);
     }

@@ -38,6 +38,7 @@ mod switchboard;
 mod talk;
 mod views;
 
+pub use inbound::public as dialled_number;
 pub use port::*;
-pub use settings::SwitchboardSettings;
+pub use settings::{Line, SwitchboardSettings};
 pub use switchboard::Switchboard;

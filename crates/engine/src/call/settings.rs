@@ -5,11 +5,33 @@ const LIVE_CALLS_MAX: usize = 5_000;
 /// Calls that may wait in a queue of which nobody said otherwise.
 const QUEUE_SIZE: u32 = 100;
 
+/// Numbers that a switchboard may give out: its legs, plays, mixers and the like. It never comes to the end of them.
+const NUMBERS_BITS: u32 = 40;
+
+/// One of the switchboards of a process, which share a gateway: what it numbers begins with it, so that no two of them call
+/// different things the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Line(pub u32);
+
+impl Line {
+    /// The switchboard that has given out this number.
+    pub fn of(number: u64) -> Self {
+        Self(u32::try_from(number >> NUMBERS_BITS).unwrap_or(u32::MAX))
+    }
+
+    /// What its numbers follow.
+    pub(super) fn first(self) -> u64 {
+        u64::from(self.0) << NUMBERS_BITS
+    }
+}
+
 /// What one account's switchboard needs to know and never changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SwitchboardSettings {
     /// Whose calls these are.
     pub account: AccountSid,
+    /// Which of the process's switchboards it is.
+    pub line: Line,
     /// `ApiVersion` in every webhook.
     pub api_version: String,
     /// Domains whose users are our registered phones: `sip:ana@pbx.example` with `pbx.example` here rings `ana`.
@@ -41,6 +63,7 @@ impl SwitchboardSettings {
     pub fn new(account: AccountSid, public_url: impl Into<String>) -> Self {
         Self {
             account,
+            line: Line::default(),
             api_version: "2010-04-01".to_owned(),
             sip_domains: Vec::new(),
             public_url: public_url.into(),

@@ -153,6 +153,7 @@ pub(super) enum Timer {
 impl Switchboard {
     /// An idle switchboard without numbers, queues or agents.
     pub fn new(settings: SwitchboardSettings, entropy: Entropy) -> Self {
+        let first = settings.line.first();
         Self {
             settings,
             entropy,
@@ -191,8 +192,8 @@ impl Switchboard {
             armed: BTreeMap::new(),
             ready: VecDeque::new(),
             dirty: BTreeSet::new(),
-            next_id: 0,
-            next_leg: 0,
+            next_id: first,
+            next_leg: first,
         }
     }
 

@@ -1,10 +1,11 @@
 //! Simulated customers of development: browsers that call our numbers as a trunk would, and are called as if over one. To the
 //! engine they are callers like any other.
 
-use super::VoiceAccess;
 use super::connection::ConnectionId;
 use super::frames::Payload;
 use super::signalling::Switch;
+use super::{Party, VoiceAccess};
+use base::AccountSid;
 use sip::port::Source;
 use std::sync::PoisonError;
 use tracing::info;
@@ -13,7 +14,7 @@ use tracing::info;
 const SIMULATOR: &str = "simulator";
 
 /// Who a customer with this number is among browsers.
-pub(super) fn identity(number: &str) -> String {
+fn identity(number: &str) -> String {
     format!("customer:{number}")
 }
 
@@ -59,6 +60,14 @@ impl Called {
 }
 
 impl Switch {
+    /// The browser of the customer with this number: customers are called over the trunk, by whatever account.
+    pub(super) fn customer(&self, caller: AccountSid, number: &str) -> Party {
+        let registered = self.lines.values().filter(|line| line.registered);
+        let mut found = registered.filter_map(|line| line.access.as_deref());
+        let access = found.find(|access| access.customer.as_deref() == Some(number));
+        access.map_or_else(|| Party { account: caller, identity: identity(number) }, |access| access.party())
+    }
+
     /// Which customers can be called has changed.
     pub(super) fn note_customers(&mut self) {
         let registered = self.lines.values().filter(|line| line.registered);

@@ -1,8 +1,8 @@
 //! What is known of one leg of a browser, of one websocket, and of one station.
 
-use super::VoiceAccess;
 use super::connection::{ConnectionId, Outgoing};
 use super::peers::{Agreed, PeerId};
+use super::{Party, VoiceAccess};
 use base::{CallSid, Mono};
 use tokio::sync::mpsc;
 
@@ -24,7 +24,7 @@ pub(super) struct Leg {
     pub call: CallSid,
     /// What the browser called it before it was told the SID.
     pub told: Option<String>,
-    pub identity: String,
+    pub party: Party,
     /// Proves, after a lost websocket, that a browser had this call.
     pub reconnect: String,
     /// Where it rings, or where its answer is being awaited: browsers by their own peer connections.

@@ -20,7 +20,7 @@ use crate::media::MediaPlane;
 use base::{AccountSid, ApplicationSid, Clock, Entropy, Timestamp};
 use peers::Peers;
 use signalling::{Input, Shared, Switch};
-use sip::port::{Command, Destination, Event};
+use sip::port::{Command, Destination, Event, LegId};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -50,6 +50,25 @@ pub struct VoiceAccess {
     pub ice_servers: serde_json::Value,
 }
 
+impl VoiceAccess {
+    fn party(&self) -> Party {
+        Party { account: self.account, identity: self.identity.clone() }
+    }
+}
+
+/// Whom browsers are: an identity means something within an account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Party {
+    account: AccountSid,
+    identity: String,
+}
+
+impl std::fmt::Display for Party {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.identity)
+    }
+}
+
 /// Reads access tokens.
 pub trait Doorkeeper: Send + Sync {
     /// What the token lets its bearer do.
@@ -73,7 +92,12 @@ pub struct BrowserSettings {
     pub entropy: Entropy,
     /// Who reads tokens.
     pub doorkeeper: Arc<dyn Doorkeeper>,
+    /// Told whose browser makes a call, before the call is reported.
+    pub claims: Claims,
 }
+
+/// Hears that a leg is a call of this account's browser.
+pub type Claims = Arc<dyn Fn(LegId, AccountSid) + Send + Sync>;
 
 /// The browsers: a handle, clones are the same.
 #[derive(Clone)]
@@ -128,9 +152,9 @@ impl Browsers {
         }
     }
 
-    /// Does what the engine asks of a browser's leg.
-    pub fn command(&self, command: Command) {
-        if let Err(refused) = self.inbox.try_send(Input::Command(command)) {
+    /// Does what `account` asks of a browser's leg: it calls browsers of its own, and simulated customers.
+    pub fn command(&self, account: AccountSid, command: Command) {
+        if let Err(refused) = self.inbox.try_send(Input::Command(account, command)) {
             error!(?refused, "an order for a browser is lost: there are too many");
         }
     }
@@ -176,8 +200,8 @@ impl Browsers {
     }
 }
 
-/// Legs with this number and above are calls that browsers make; the SIP gateway never counts so far.
-const INBOUND_LEGS: u64 = 1 << 48;
+/// Legs with this number and above are calls that browsers make; neither the SIP gateway nor a switchboard counts so far.
+const INBOUND_LEGS: u64 = 1 << 62;
 /// Messages that may wait for the switch.
 const INBOX_MAX: usize = 16_384;
 /// Reports of peer connections that may wait for it.

@@ -2,13 +2,13 @@
 //! protocol (reference: voice §6).
 
 use super::connection::{ConnectionId, Outgoing};
-use super::customers::{self, Called};
+use super::customers::Called;
 use super::frames::{Frame, Payload, SignalError, frame, parameters, query};
 use super::legs::{Leg, Line, Stage, Station, fingerprint};
 use super::peers::{PeerEvent, PeerId, Peers};
-use super::{BrowserSettings, INBOUND_LEGS, VoiceAccess};
+use super::{BrowserSettings, INBOUND_LEGS, Party, VoiceAccess};
 use crate::media::MediaPlane;
-use base::{CallSid, Mono};
+use base::{AccountSid, CallSid, Mono};
 use serde_json::json;
 use sip::port::{Cause, Command, Destination, Event, LegId, Progress, client};
 use std::collections::{BTreeMap, HashSet};
@@ -21,11 +21,24 @@ use tracing::{error, info};
 /// What the switch takes.
 #[derive(Debug)]
 pub(super) enum Input {
-    Opened { id: ConnectionId, out: mpsc::Sender<Outgoing> },
-    Closed { id: ConnectionId },
-    Listen { id: ConnectionId, access: Result<Box<VoiceAccess>, SignalError>, hold: Duration },
-    Frame { id: ConnectionId, frame: Frame },
-    Command(Command),
+    Opened {
+        id: ConnectionId,
+        out: mpsc::Sender<Outgoing>,
+    },
+    Closed {
+        id: ConnectionId,
+    },
+    Listen {
+        id: ConnectionId,
+        access: Result<Box<VoiceAccess>, SignalError>,
+        hold: Duration,
+    },
+    Frame {
+        id: ConnectionId,
+        frame: Frame,
+    },
+    /// What an account asks of a browser's leg.
+    Command(AccountSid, Command),
     Drain,
     Stop(oneshot::Sender<()>),
 }
@@ -50,8 +63,7 @@ pub(super) struct Switch {
     pub(super) shared: Shared,
     pub(super) lines: BTreeMap<ConnectionId, Line>,
     pub(super) legs: BTreeMap<LegId, Leg>,
-    /// By identity.
-    pub(super) stations: BTreeMap<String, Station>,
+    pub(super) stations: BTreeMap<Party, Station>,
     next_leg: u64,
     next_peer: u64,
     draining: bool,
@@ -116,7 +128,7 @@ impl Switch {
             Input::Closed { id } => self.closed(id).await,
             Input::Listen { id, access, hold } => self.listen(id, access, hold),
             Input::Frame { id, frame } => self.frame(id, frame).await,
-            Input::Command(command) => self.command(command).await,
+            Input::Command(account, command) => self.command(account, command).await,
             Input::Drain => self.draining = true,
             Input::Stop(_) => {}
         }
@@ -155,7 +167,7 @@ impl Switch {
                 line.hold = hold;
                 line.expired = false;
                 // A token of somebody else is a new browser.
-                line.registered &= line.access.as_ref().is_some_and(|old| old.identity == access.identity);
+                line.registered &= line.access.as_ref().is_some_and(|old| old.party() == access.party());
                 let ttl = access.expires.since(wall).as_secs();
                 let token = json!({"identity": access.identity, "ttl": ttl});
                 let ice = access.ice_servers.clone();
@@ -263,12 +275,12 @@ impl Switch {
 
     /// The leg that a browser means: by SID, or by what it called it before it knew.
     pub(super) fn leg_of(&self, id: ConnectionId, payload: &Payload) -> Option<LegId> {
-        let identity = &self.access(id)?.identity;
+        let party = self.access(id)?.party();
         let callsid = payload.callsid.as_deref()?;
         let sid = callsid.parse::<CallSid>().ok();
         let is = |leg: &&LegId| {
             self.legs.get(leg).is_some_and(|leg| {
-                leg.identity == *identity && (Some(leg.call) == sid || leg.told.as_deref() == Some(callsid))
+                leg.party == party && (Some(leg.call) == sid || leg.told.as_deref() == Some(callsid))
             })
         };
         self.legs.keys().find(is).copied()
@@ -307,7 +319,7 @@ impl Switch {
         let known = Leg {
             call,
             told: Some(told.clone()),
-            identity: access.identity,
+            party: access.party(),
             reconnect: self.secret(),
             offers: Vec::new(),
             at_station: false,
@@ -326,6 +338,10 @@ impl Switch {
             return self.refuse(id, &told, SignalError::of(31480));
         }
         self.keep(leg, known);
+        // A customer comes over the trunk, and is whose number they call.
+        if access.customer.is_none() {
+            (self.settings.claims)(leg, access.account);
+        }
         self.tell(Event::Incoming {
             leg,
             source,
@@ -386,7 +402,7 @@ impl Switch {
     pub(super) fn stop_ringing(&mut self, leg: LegId, except: Option<ConnectionId>) {
         let Some(known) = self.legs.get_mut(&leg) else { return };
         let call = known.call;
-        let identity = known.identity.clone();
+        let party = known.party.clone();
         let at_station = known.at_station;
         let offers = std::mem::take(&mut known.offers);
         for (line, peer) in offers {
@@ -395,7 +411,7 @@ impl Switch {
                 self.say(line, "cancel", json!({ "callsid": call }));
             }
         }
-        let station = self.stations.get(&identity).and_then(|station| station.line);
+        let station = self.stations.get(&party).and_then(|station| station.line);
         if let Some(line) = station.filter(|line| at_station && Some(*line) != except) {
             self.say(line, "cancel", json!({ "callsid": call }));
         }
@@ -409,7 +425,7 @@ impl Switch {
         if let Some(at) = known.offers.iter().position(|(line, _)| *line == id) {
             let (_, peer) = known.offers.remove(at);
             self.peers.close(peer);
-        } else if self.stations.get(&known.identity).is_some_and(|station| station.line == Some(id)) {
+        } else if self.stations.get(&known.party).is_some_and(|station| station.line == Some(id)) {
             known.at_station = false;
         }
         if self.legs.get(&leg).is_some_and(|known| known.offers.is_empty() && !known.at_station) {
@@ -513,15 +529,17 @@ impl Switch {
 
     // The engine.
 
-    async fn command(&mut self, command: Command) {
+    async fn command(&mut self, account: AccountSid, command: Command) {
         match command {
             Command::Invite {
                 leg, call, to: Destination::Client(identity), from, headers, timeout, ..
             } => {
-                self.ring(leg, call, identity, from, headers, timeout).await;
+                let party = Party { account, identity };
+                self.ring(leg, call, party, from, headers, timeout).await;
             }
             Command::Invite { leg, call, to: Destination::Trunk(number), from, timeout, .. } => {
-                self.ring(leg, call, customers::identity(&number), from, Vec::new(), timeout).await;
+                let party = self.customer(account, &number);
+                self.ring(leg, call, party, from, Vec::new(), timeout).await;
             }
             Command::Invite { .. } | Command::Referred { .. } => {}
             // A browser calls nobody because we ask it to.
@@ -557,20 +575,20 @@ impl Switch {
 
     /// The websocket that has a leg, itself or as its station.
     pub(super) fn line_of(&self, leg: &Leg) -> Option<ConnectionId> {
-        if leg.at_station { self.stations.get(&leg.identity)?.line } else { leg.line }
+        if leg.at_station { self.stations.get(&leg.party)?.line } else { leg.line }
     }
 
     async fn ring(
         &mut self,
         leg: LegId,
         call: CallSid,
-        identity: String,
+        party: Party,
         from: String,
         headers: Vec<(String, String)>,
         timeout: Duration,
     ) {
         let is_theirs = |line: &&Line| {
-            line.registered && line.access.as_ref().is_some_and(|access| access.identity == identity)
+            line.registered && line.access.as_ref().is_some_and(|access| access.party() == party)
         };
         let lines: Vec<ConnectionId> = self
             .lines
@@ -582,7 +600,7 @@ impl Switch {
         let mut known = Leg {
             call,
             told: None,
-            identity: identity.clone(),
+            party: party.clone(),
             reconnect: self.secret(),
             offers: Vec::new(),
             at_station: false,
@@ -591,7 +609,7 @@ impl Switch {
             agreed: None,
             fingerprint: None,
             stage: Stage::Ringing,
-            to: format!("client:{identity}"),
+            to: format!("client:{party}"),
             from,
             parameters: headers,
             deadline: Some(self.now() + timeout),
@@ -600,9 +618,8 @@ impl Switch {
             let peer = self.fresh_peer();
             let Ok(sdp) = self.peers.offer(peer).await else { continue };
             known.offers.push((line, peer));
-            let account = self.access(line).map(|access| access.account);
             let parameters = json!({
-                "CallSid": call, "AccountSid": account, "From": known.from, "To": known.to,
+                "CallSid": call, "AccountSid": party.account, "From": known.from, "To": known.to,
                 "Params": query(known.parameters.iter().filter(|(name, _)| !name.starts_with(client::PREFIX))),
             });
             let payload =
@@ -626,7 +643,7 @@ impl Switch {
         let mut payload = json!({ "callsid": known.call });
         if progress == Progress::EarlyMedia {
             if known.at_station {
-                self.hear(&known.identity.clone(), Some(leg));
+                self.hear(&known.party.clone(), Some(leg));
             } else if let Some(agreed) = &known.agreed {
                 payload["sdp"] = agreed.sdp.clone().into();
             }
@@ -645,9 +662,9 @@ impl Switch {
         let Some(known) = self.legs.get(&leg) else { return };
         let mut payload = json!({"callsid": known.call});
         if known.at_station {
-            let identity = known.identity.clone();
+            let party = known.party.clone();
             let line = self.line_of(known);
-            self.hear(&identity, Some(leg));
+            self.hear(&party, Some(leg));
             if let Some(line) = line {
                 self.say(line, "answer", payload);
             }

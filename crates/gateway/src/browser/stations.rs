@@ -1,5 +1,6 @@
 //! Stations: one peer connection for a whole shift, on which legs come and go (docs/reference/station.md).
 
+use super::Party;
 use super::connection::ConnectionId;
 use super::frames::{Payload, SignalError};
 use super::legs::{Leg, Stage, Station, fingerprint};
@@ -22,9 +23,9 @@ const LEGS_PER_STATION_MAX: usize = 20;
 
 impl Switch {
     /// The station whose websocket this is.
-    fn station_of(&self, id: ConnectionId) -> Option<String> {
-        let identity = &self.access(id)?.identity;
-        self.stations.get(identity).filter(|station| station.line == Some(id)).map(|_| identity.clone())
+    fn station_of(&self, id: ConnectionId) -> Option<Party> {
+        let party = self.access(id)?.party();
+        self.stations.get(&party).filter(|station| station.line == Some(id)).map(|_| party.clone())
     }
 
     /// A browser becomes the station of its identity, comes back as it, or restarts ICE.
@@ -32,12 +33,12 @@ impl Switch {
         let Some(access) = self.access(id).filter(|access| access.incoming) else {
             return self.say(id, "error", json!({ "error": SignalError::of(31201) }));
         };
-        let identity = access.identity.clone();
+        let party = access.party();
         let Some(offer) = payload.sdp else {
             return self.say(id, "error", json!({ "error": SignalError::of(31101) }));
         };
         let print = fingerprint(&offer);
-        let old = self.stations.get(&identity).map(|old| (old.peer, old.line, old.fingerprint == print));
+        let old = self.stations.get(&party).map(|old| (old.peer, old.line, old.fingerprint == print));
         let full = old.is_none() && self.stations.len() >= STATIONS_MAX;
         if full || (old.is_none() && self.is_draining()) {
             return self.say(id, "error", json!({ "error": SignalError::of(31480) }));
@@ -63,38 +64,38 @@ impl Switch {
                 self.say(line, "taken", json!({}));
             }
         }
-        let hears = self.stations.get(&identity).and_then(|old| old.hears);
+        let hears = self.stations.get(&party).and_then(|old| old.hears);
         let up = old.is_some_and(|(before, ..)| before == peer);
         let station = Station { line: Some(id), peer, agreed, fingerprint: print, up, hears, deadline: None };
-        self.stations.insert(identity.clone(), station);
-        for leg in self.legs_at(&identity) {
+        self.stations.insert(party.clone(), station);
+        for leg in self.legs_at(&party) {
             if self.legs.get(&leg).is_some_and(|known| known.stage != Stage::Ringing) {
-                self.wire(&identity, leg);
+                self.wire(&party, leg);
             }
         }
-        self.hear(&identity, hears);
+        self.hear(&party, hears);
         let calls: Vec<Value> =
-            self.legs_at(&identity).iter().filter_map(|leg| self.legs.get(leg)).map(shown).collect();
+            self.legs_at(&party).iter().filter_map(|leg| self.legs.get(leg)).map(shown).collect();
         let heard = hears.and_then(|leg| self.legs.get(&leg)).map(|leg| leg.call);
         self.say(id, "station", json!({"sdp": sdp, "calls": calls, "hears": heard}));
     }
 
-    fn legs_at(&self, identity: &str) -> Vec<LegId> {
-        let theirs = self.legs.iter().filter(|(_, leg)| leg.at_station && leg.identity == identity);
+    fn legs_at(&self, party: &Party) -> Vec<LegId> {
+        let theirs = self.legs.iter().filter(|(_, leg)| leg.at_station && leg.party == *party);
         theirs.map(|(leg, _)| *leg).collect()
     }
 
     /// Gives a leg the station's peer connection for its way.
-    fn wire(&mut self, identity: &str, leg: LegId) -> bool {
-        let Some(station) = self.stations.get(identity) else { return false };
+    fn wire(&mut self, party: &Party, leg: LegId) -> bool {
+        let Some(station) = self.stations.get(party) else { return false };
         let opened = self.media.open_wire(leg.0, self.peers.wire(station.peer, leg.0));
         self.media.connect(leg.0, station.agreed.session);
         opened
     }
 
     /// What the station hears from now on.
-    pub(super) fn hear(&mut self, identity: &str, leg: Option<LegId>) {
-        let Some(station) = self.stations.get_mut(identity) else { return };
+    pub(super) fn hear(&mut self, party: &Party, leg: Option<LegId>) {
+        let Some(station) = self.stations.get_mut(party) else { return };
         let changed = station.hears != leg;
         station.hears = leg;
         let (peer, line) = (station.peer, station.line);
@@ -107,8 +108,8 @@ impl Switch {
 
     /// Rings the station of a leg's identity; whether there is one.
     pub(super) fn ring_station(&mut self, leg: &Leg) -> bool {
-        let Some(station) = self.stations.get(&leg.identity) else { return false };
-        if self.legs_at(&leg.identity).len() >= LEGS_PER_STATION_MAX {
+        let Some(station) = self.stations.get(&leg.party) else { return false };
+        if self.legs_at(&leg.party).len() >= LEGS_PER_STATION_MAX {
             return false;
         }
         if let Some(line) = station.line {
@@ -119,30 +120,30 @@ impl Switch {
 
     /// The agent takes a call that rings: it is there at once.
     pub(super) async fn station_answers(&mut self, id: ConnectionId, payload: Payload) {
-        let Some(identity) = self.station_of(id) else { return };
+        let Some(party) = self.station_of(id) else { return };
         let leg = self.leg_of(id, &payload);
-        if !self.takes(&identity, leg).await {
+        if !self.takes(&party, leg).await {
             self.say(id, "hangup", json!({ "callsid": payload.callsid }));
         }
     }
 
     /// A call that rings at a station is there at once. False if it does not ring.
-    async fn takes(&mut self, identity: &str, leg: Option<LegId>) -> bool {
+    async fn takes(&mut self, party: &Party, leg: Option<LegId>) -> bool {
         let rings = |leg: &LegId| {
             self.legs.get(leg).is_some_and(|known| known.stage == Stage::Ringing && known.at_station)
         };
         let Some(leg) = leg.filter(rings) else { return false };
-        let line = self.stations.get(identity).and_then(|station| station.line);
+        let line = self.stations.get(party).and_then(|station| station.line);
         self.stop_ringing(leg, line);
         if let Some(known) = self.legs.get_mut(&leg) {
             known.stage = Stage::Connecting;
             known.at_station = true;
         }
-        if !self.wire(identity, leg) {
+        if !self.wire(party, leg) {
             self.gone(leg, Cause::Failed, Some(503)).await;
             return true;
         }
-        self.hear(identity, Some(leg));
+        self.hear(party, Some(leg));
         self.up(leg).await;
         true
     }
@@ -162,21 +163,21 @@ impl Switch {
     /// A call that rings is taken by the station of its identity, if audio flows there.
     pub(super) async fn take_at_station(&mut self, leg: LegId) {
         let Some(known) = self.legs.get(&leg).filter(|known| known.at_station) else { return };
-        let (identity, call) = (known.identity.clone(), known.call);
-        let station = self.stations.get(&identity);
+        let (party, call) = (known.party.clone(), known.call);
+        let station = self.stations.get(&party);
         let Some(line) = station.filter(|station| station.up).and_then(|station| station.line) else {
             return;
         };
-        if self.takes(&identity, Some(leg)).await {
+        if self.takes(&party, Some(leg)).await {
             self.say(line, "answer", json!({ "callsid": call }));
         }
     }
 
     /// The agent calls somebody: a number, a colleague's extension, a feature code.
     pub(super) async fn station_dials(&mut self, id: ConnectionId, payload: Payload) {
-        let (Some(identity), Some(to)) = (self.station_of(id), payload.to) else { return };
+        let (Some(party), Some(to)) = (self.station_of(id), payload.to) else { return };
         let told = payload.callsid;
-        if self.is_draining() || self.legs_at(&identity).len() >= LEGS_PER_STATION_MAX {
+        if self.is_draining() || self.legs_at(&party).len() >= LEGS_PER_STATION_MAX {
             return self.say(id, "hangup", json!({"callsid": told, "error": SignalError::of(31480)}));
         }
         let call = CallSid::generate(&mut self.settings.entropy);
@@ -184,7 +185,7 @@ impl Switch {
         let known = Leg {
             call,
             told,
-            identity: identity.clone(),
+            party: party.clone(),
             reconnect: String::new(),
             offers: Vec::new(),
             at_station: true,
@@ -193,20 +194,21 @@ impl Switch {
             agreed: None,
             fingerprint: None,
             stage: Stage::Calling,
-            from: format!("client:{identity}"),
+            from: format!("client:{party}"),
             to: to.clone(),
             parameters: Vec::new(),
             deadline: None,
         };
         self.say(id, "dialing", shown(&known));
         self.keep(leg, known);
-        self.wire(&identity, leg);
+        self.wire(&party, leg);
+        (self.settings.claims)(leg, party.account);
         self.tell(Event::Incoming {
             leg,
-            source: Source::Phone(identity.clone()),
+            source: Source::Phone(party.identity.clone()),
             to,
             to_domain: self.settings.domain.clone(),
-            from: identity,
+            from: party.identity,
             from_name: None,
             call_id: call.to_string(),
             headers: Vec::new(),
@@ -217,14 +219,14 @@ impl Switch {
 
     /// The agent's shift ends.
     pub(super) async fn leave_station(&mut self, id: ConnectionId) {
-        if let Some(identity) = self.station_of(id) {
-            self.end_station(&identity).await;
+        if let Some(party) = self.station_of(id) {
+            self.end_station(&party).await;
         }
         self.say(id, "left", json!({}));
     }
 
-    async fn end_station(&mut self, identity: &str) {
-        for leg in self.legs_at(identity) {
+    async fn end_station(&mut self, party: &Party) {
+        for leg in self.legs_at(party) {
             let only_here = self.legs.get(&leg).is_some_and(|known| known.offers.is_empty());
             match self.legs.get_mut(&leg) {
                 Some(known) if !only_here => known.at_station = false,
@@ -237,7 +239,7 @@ impl Switch {
                 None => {}
             }
         }
-        if let Some(station) = self.stations.remove(identity) {
+        if let Some(station) = self.stations.remove(party) {
             self.peers.close(station.peer);
         }
     }
@@ -273,25 +275,25 @@ impl Switch {
 
     /// A leg has ended: the station hears another that it has, or nobody.
     pub(super) fn station_leg_over(&mut self, leg: LegId, known: &Leg) {
-        let heard = self.stations.get(&known.identity).is_some_and(|station| station.hears == Some(leg));
+        let heard = self.stations.get(&known.party).is_some_and(|station| station.hears == Some(leg));
         if !known.at_station || !heard {
             return;
         }
         let up = |leg: &LegId| self.legs.get(leg).is_some_and(|known| known.stage == Stage::Up);
-        let next = self.legs_at(&known.identity).into_iter().rev().find(up);
-        self.hear(&known.identity.clone(), next);
+        let next = self.legs_at(&known.party).into_iter().rev().find(up);
+        self.hear(&known.party.clone(), next);
     }
 
     pub(super) async fn stations_tick(&mut self, now: Mono) {
-        let late: Vec<String> = self
+        let late: Vec<Party> = self
             .stations
             .iter()
             .filter(|(_, station)| station.deadline.is_some_and(|at| at <= now))
-            .map(|(identity, _)| identity.clone())
+            .map(|(party, _)| party.clone())
             .collect();
-        for identity in late {
-            info!("the station of {identity} did not come back");
-            self.end_station(&identity).await;
+        for party in late {
+            info!("the station of {party} did not come back");
+            self.end_station(&party).await;
         }
     }
 }

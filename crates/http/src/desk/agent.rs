@@ -87,7 +87,7 @@ pub(super) async fn talk(State(app): State<App>, At(at): At<OfCall>, asked: Aske
         ..SeatChange::default()
     };
     known(&app, &asked, at).await?;
-    done(app.voice.request(Request::UpdateTalk { reservation: wr, party, change }).await?)?;
+    done(app.voice(asked.account)?.request(Request::UpdateTalk { reservation: wr, party, change }).await?)?;
     info!(worker.sid = %wk, reservation.sid = %wr, "{wk} changed the conversation of {wr}");
     app.desks.touch(ws, wk).await;
     Ok(show(&app, &asked, ws, wk).await?)
@@ -110,12 +110,12 @@ pub(super) async fn end(State(app): State<App>, At(at): At<OfCall>, asked: Asked
         Ok((task.sid, reservation.status, call_sid(task), is_outbound(task)))
     };
     let (task, status, call, outbound) = app.read(&asked, ws, found).await?;
-    let talk: Option<TalkView> = app.voice.read(move |calls, _| calls.talk(wr)).await?;
+    let talk: Option<TalkView> = app.voice(asked.account)?.read(move |calls, _| calls.talk(wr)).await?;
     let call = talk.and_then(|talk| talk.customer).or(call);
     match (status, call) {
         (ReservationStatus::Pending, call) if outbound => {
             if let Some(call) = call {
-                hang_up(&app, call).await?;
+                hang_up(&app, asked.account, call).await?;
             }
             let change = TaskChange {
                 status: Some(TaskStatus::Canceled),
@@ -125,7 +125,7 @@ pub(super) async fn end(State(app): State<App>, At(at): At<OfCall>, asked: Asked
             // The far end's own end may have settled it.
             let _ = app.ask(&asked, ws, Command::UpdateTask { sid: task, if_match: None, change }).await;
         }
-        (ReservationStatus::Accepted, Some(call)) => hang_up(&app, call).await?,
+        (ReservationStatus::Accepted, Some(call)) => hang_up(&app, asked.account, call).await?,
         _ => {
             return Err(ApiError::invalid(format!("Reservation {wr} has no call that could be ended")).into());
         }
@@ -135,9 +135,9 @@ pub(super) async fn end(State(app): State<App>, At(at): At<OfCall>, asked: Asked
 }
 
 /// A call that has just ended by itself is as good.
-async fn hang_up(app: &App, call: CallSid) -> Result<(), ApiError> {
+async fn hang_up(app: &App, account: AccountSid, call: CallSid) -> Result<(), ApiError> {
     let change = CallChange { status: Some(EndStatus::Completed), ..CallChange::default() };
-    match app.voice.request(Request::UpdateCall { call, change }).await? {
+    match app.voice(account)?.request(Request::UpdateCall { call, change }).await? {
         Response::Refused { code: 21220, .. } | Response::Refused { status: 404, .. } => Ok(()),
         other => done(other),
     }
@@ -193,7 +193,7 @@ pub(super) async fn dial(
 ) -> Outcome {
     let form = fields(&asked)?;
     let to = form.phone("to", 21211)?.ok_or_else(|| ApiError::of(21201))?;
-    let phone = app.voice.read(move |calls, _| calls.agent_settings(wk)).await?;
+    let phone = app.voice(asked.account)?.read(move |calls, _| calls.agent_settings(wk)).await?;
     let from = caller_id(&app, &asked, wk, &form).await?;
     park_live(&app, &asked, ws, wk).await?;
     let workflow = phone.and_then(|p| p.outbound_workflow);
@@ -314,7 +314,7 @@ async fn outside(app: &App, asked: &Asked, at: OfCall, form: &Params, mode: Tran
     let call = app.read(asked, ws, found).await?;
     let twiml = format!("<Response><Dial><Number>{to}</Number></Dial></Response>");
     let change = CallChange { program: Some(Program::Inline(twiml)), ..CallChange::default() };
-    done(app.voice.request(Request::UpdateCall { call, change }).await?)?;
+    done(app.voice(asked.account)?.request(Request::UpdateCall { call, change }).await?)?;
     info!(worker.sid = %wk, reservation.sid = %wr, "{wk} sent the call of {wr} outside");
     Ok(show(app, asked, ws, wk).await?)
 }
@@ -335,12 +335,16 @@ async fn consult_outside(
     // A conversation of two becomes a conference, of the task's name.
     let change = SeatChange { hold: Some(true), ..SeatChange::default() };
     let hold = Request::UpdateTalk { reservation: wr, party: TalkParty::Customer, change };
-    done(app.voice.request(hold).await?)?;
+    done(app.voice(asked.account)?.request(hold).await?)?;
     let (from, to) = (from.to_string(), to.to_string());
     let new =
         Params::of([("From", &*from), ("To", &to), ("Beep", "false"), ("EndConferenceOnExit", "false")]);
     let new = Box::new(wire::conferences::new_participant(&new)?);
-    done(app.voice.request(Request::AddParticipant { conference: task.to_string(), new }).await?)?;
+    done(
+        app.voice(asked.account)?
+            .request(Request::AddParticipant { conference: task.to_string(), new })
+            .await?,
+    )?;
     info!(worker.sid = %wk, reservation.sid = %wr, "{wk} consults with somebody outside about {wr}");
     app.desks.touch(ws, wk).await;
     Ok(show(app, asked, ws, wk).await?)
@@ -350,7 +354,11 @@ async fn consult_outside(
 async fn caller_id(app: &App, asked: &Asked, wk: WorkerSid, form: &Params) -> Result<PhoneNumber, ApiError> {
     let chosen = match form.phone("from", 21212)? {
         Some(chosen) => Some(chosen),
-        None => app.voice.read(move |calls, _| calls.agent_settings(wk)).await?.and_then(|p| p.caller_id),
+        None => app
+            .voice(asked.account)?
+            .read(move |calls, _| calls.agent_settings(wk))
+            .await?
+            .and_then(|p| p.caller_id),
     };
     let from = chosen.ok_or_else(|| ApiError::of(21213))?;
     match app.store.number_called(from.clone()).await? {
@@ -449,7 +457,11 @@ pub(super) async fn caller_ids(
     asked: Asked,
 ) -> Outcome {
     app.read(&asked, ws, move |w, _| w.worker(wk).map(drop).ok_or_else(|| ApiError::not_found(wk))).await?;
-    let own = app.voice.read(move |calls, _| calls.agent_settings(wk)).await?.and_then(|p| p.caller_id);
+    let own = app
+        .voice(asked.account)?
+        .read(move |calls, _| calls.agent_settings(wk))
+        .await?
+        .and_then(|p| p.caller_id);
     let rows =
         app.store.numbers(asked.account, NumberFilter::default(), Page::first(CALLER_IDS_MAX)).await?.rows;
     let mut shown: Vec<Value> = rows

@@ -127,7 +127,7 @@ pub(super) async fn document(
             bin
         }
         (bin, _) => {
-            let account = auth::authenticate(&app, &parts.headers).await?;
+            let account = auth::authenticate(&app, &parts.headers).await?.account;
             bin.filter(|bin| bin.account == account).ok_or_else(|| ApiError::not_found(eh))?
         }
     };

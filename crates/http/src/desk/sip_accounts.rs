@@ -139,7 +139,7 @@ async fn tell(app: &App, of: &SipAccount) -> Result<(), ApiError> {
         Some(agent) => Input::Agent(agent),
         None => Input::AgentRemoved { user: of.user.clone() },
     };
-    Ok(app.voice.input(input).await?)
+    Ok(app.voice(of.account)?.input(input).await?)
 }
 
 pub(super) async fn create(State(app): State<App>, asked: Asked) -> Outcome {
@@ -205,7 +205,7 @@ pub(super) async fn remove(State(app): State<App>, At(cr): At<SipCredentialSid>,
     find(&app, &asked, cr).await?;
     let of = app.store.sip_account_remove(cr).await?.ok_or_else(|| ApiError::not_found(cr))?;
     app.phones.remove(&of.user);
-    app.voice.input(Input::AgentRemoved { user: of.user }).await?;
+    app.voice(of.account)?.input(Input::AgentRemoved { user: of.user }).await?;
     info!(sip_account.sid = %cr, account.sid = %asked.account, "SIP account {cr} was deleted");
     Ok(deleted())
 }

@@ -71,7 +71,7 @@ pub(super) async fn supervise(
             };
             let task = app.read(&asked, ws, read).await?;
             // Whoever listens already would hear themselves ring.
-            let _ = leave(&app, wr, by).await?;
+            let _ = leave(&app, asked.account, wr, by).await?;
             let to = TransferTarget::Worker(by);
             let mode = TransferMode::Cold;
             let command =
@@ -79,7 +79,9 @@ pub(super) async fn supervise(
             return act(&app, &asked, (ws, wk, wr), "a take-over", command).await;
         }
         What::Leave => {
-            leave(&app, wr, by).await?.map_err(|message| ApiError::refused(400, 20001, message))?;
+            leave(&app, asked.account, wr, by)
+                .await?
+                .map_err(|message| ApiError::refused(400, 20001, message))?;
         }
     }
     info!(worker.sid = %by, reservation.sid = %wr, "{by} supervises {wr} of {wk}: {name}");
@@ -88,8 +90,13 @@ pub(super) async fn supervise(
 }
 
 /// A supervisor leaves; why not, if they were not there.
-async fn leave(app: &App, wr: ReservationSid, by: WorkerSid) -> Result<Result<(), String>, ApiError> {
+async fn leave(
+    app: &App,
+    account: AccountSid,
+    wr: ReservationSid,
+    by: WorkerSid,
+) -> Result<Result<(), String>, ApiError> {
     let change = SeatChange { leave: true, ..SeatChange::default() };
     let request = Request::UpdateTalk { reservation: wr, party: TalkParty::Worker(by), change };
-    Ok(done(app.voice.request(request).await?).map_err(|refused| refused.message))
+    Ok(done(app.voice(account)?.request(request).await?).map_err(|refused| refused.message))
 }

@@ -189,7 +189,7 @@ pub(super) async fn set_greeting(
     }
     settings.transcribe = truth(&form, "transcribe")?.unwrap_or_default();
     app.store.mailbox_save(asked.account, settings.clone()).await?;
-    app.voice.input(Input::Mailbox(settings.clone())).await?;
+    app.voice(asked.account)?.input(Input::Mailbox(settings.clone())).await?;
     info!(account.sid = %asked.account, "the greeting of {mailbox} was set");
     Ok(ok(tandem::mailbox(&asked.at, &settings)))
 }
@@ -203,7 +203,7 @@ pub(super) async fn remove_greeting(
     if !app.store.mailbox_remove(asked.account, mailbox).await? {
         return Err(ApiError::not_found(mailbox).into());
     }
-    app.voice.input(Input::MailboxRemoved(mailbox)).await?;
+    app.voice(asked.account)?.input(Input::MailboxRemoved(mailbox)).await?;
     info!(account.sid = %asked.account, "the greeting of {mailbox} was removed");
     Ok(deleted())
 }

@@ -284,7 +284,9 @@ impl Answering<'_> {
             .and_then(|(task, found)| Ok((task, found.ok_or_else(missing)?.sid)))
         };
         let (wt, reservation) = self.read(read).await?;
-        match self.app.voice.request(Request::UpdateTalk { reservation, party, change }).await? {
+        let account = self.app.workspaces.account_of(self.ws).ok_or_else(|| ApiError::not_found(self.ws))?;
+        let request = Request::UpdateTalk { reservation, party, change };
+        match self.app.voice(account)?.request(request).await? {
             Response::Done => {}
             Response::Refused { status, code, message } => {
                 return Err(ApiError::refused(status, code, message));

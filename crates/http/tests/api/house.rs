@@ -5,9 +5,12 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use base::*;
 use base64::Engine;
-use engine::call::SwitchboardSettings;
+use engine::call::{Line, SwitchboardSettings};
 use http_api::{Api, Metrics, NoLines, NoRecordings, Readiness, ReadyState, Sids, Validations, router};
-use owner::{Voice, VoiceOutputs, VoiceSettings, Workspaces, WorkspacesSettings};
+use owner::{
+    Directory, Opener, Opening, Phones, Voice, VoiceOutputs, VoiceSettings, Voices, Workspaces,
+    WorkspacesSettings,
+};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -33,6 +36,24 @@ pub struct House {
     _media: mpsc::Receiver<media::control::Command>,
     _fetch: mpsc::Receiver<owner::DocumentOrder>,
     _folder: tempfile::TempDir,
+}
+
+/// Opens switchboards that tell what the first one tells.
+struct Shared(VoiceSettings, VoiceOutputs);
+
+impl Opener for Shared {
+    fn open(&self, account: AccountSid, line: Line) -> Opening<'_> {
+        let mut settings = self.0.clone();
+        settings.switchboard.account = account;
+        settings.switchboard.line = line;
+        settings.entropy = Entropy::seeded(1_000 + u64::from(line.0));
+        Box::pin(Voice::start(settings, self.1.clone()))
+    }
+
+    fn refuse(&self, leg: sip::port::LegId, status: u16) {
+        let order = sip::port::Command::Refuse { leg, status };
+        self.1.sip.try_send(order).expect("a test reads what is told");
+    }
 }
 
 /// What came back.
@@ -105,6 +126,7 @@ impl House {
         });
         for sid in [ACCOUNT, STRANGER] {
             let account = Account {
+                owner: None,
                 sid: sid.parse().unwrap(),
                 friendly_name: "Test".into(),
                 status: AccountStatus::Active,
@@ -124,26 +146,30 @@ impl House {
         let (listen, _) = mpsc::channel(1000);
         let (streams, _) = mpsc::channel(1000);
         let (transcribe, _) = mpsc::channel(1000);
+        let (directory, phones) = (Directory::default(), Phones::default());
         let settings = VoiceSettings {
+            directory: directory.clone(),
             store: store.clone(),
             clock: clock.clone(),
             entropy: entropy.fork(),
             workspaces: workspaces.clone(),
             switchboard: SwitchboardSettings::new(ACCOUNT.parse().unwrap(), BASE),
         };
-        let voice = Voice::start(settings, VoiceOutputs { sip, media, fetch, listen, streams, transcribe })
-            .await
-            .unwrap();
+        let outputs = VoiceOutputs { sip, media, fetch, listen, streams, transcribe };
+        let voice = Voice::start(settings.clone(), outputs.clone()).await.unwrap();
+        let voices = Voices::new(voice, Shared(settings, outputs), directory, phones.clone());
+        voices.open(STRANGER.parse().unwrap(), true).await.unwrap();
         let mut api = Api {
             workspaces,
-            voice,
+            voices,
+            tokens: webhook::Tokens::default(),
             store: store.clone(),
             clock,
             public_url: BASE.into(),
             dev: true,
             number_pool: Vec::new(),
             sip_realm: "tandem".into(),
-            phones: owner::Phones::default(),
+            phones,
             sip_directory: owner::SipDirectory::default(),
             validations: Validations::default(),
             readiness: Readiness::default(),
@@ -172,7 +198,7 @@ impl House {
     pub fn later(&self, by: Duration) {
         self.clock.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
         self.api.workspaces.wake();
-        self.api.voice.wake();
+        self.api.voices.all().iter().for_each(Voice::wake);
     }
 
     pub async fn raw(&self, request: Request<Body>) -> Got {

@@ -212,14 +212,12 @@ async fn a_failed_webhook_is_shown_with_its_reason_and_replayed() {
 async fn what_workspaces_decide_is_counted() {
     let house = House::open().await;
     let stop = tokio_util::sync::CancellationToken::new();
-    let account = ACCOUNT.parse().unwrap();
     let ws =
         house.post("/taskrouter/v1/Workspaces", &[("FriendlyName", "W"), ("Template", "FIFO")]).await.sid();
     let at = format!("/taskrouter/v1/Workspaces/{ws}");
     let counting = tokio::spawn(http_api::count_decisions(
         house.api.metrics.clone(),
         house.api.workspaces.clone(),
-        account,
         stop.clone(),
     ));
     let available = house.all(&format!("{at}/Activities?FriendlyName=Available"), "activities").await;

@@ -20,4 +20,5 @@ mod scene;
 mod sip_domains;
 mod speech;
 mod streams;
+mod subaccounts;
 mod voicemail;

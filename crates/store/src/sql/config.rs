@@ -64,11 +64,12 @@ pub(crate) fn number_update(
     change: impl FnOnce(&mut IncomingNumber),
 ) -> Answer<IncomingNumber> {
     let mut record = number(db, sid)?.ok_or(StoreError::Missing { what: "number" })?;
-    let (account, digits) = (record.account, record.number.clone());
+    let digits = record.number.clone();
     change(&mut record);
-    (record.sid, record.account, record.number) = (*sid, account, digits);
-    let sql = "UPDATE numbers SET friendly_name = ?2, record = ?3 WHERE sid = ?1";
-    run(db, sql, params![sid.to_string(), record.friendly_name, json(&record)?])?;
+    (record.sid, record.number) = (*sid, digits);
+    let sql = "UPDATE numbers SET friendly_name = ?2, record = ?3, account = ?4 WHERE sid = ?1";
+    let account = record.account.to_string();
+    run(db, sql, params![sid.to_string(), record.friendly_name, json(&record)?, account])?;
     Ok(record)
 }
 

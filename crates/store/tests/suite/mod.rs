@@ -593,6 +593,7 @@ pub async fn settings_keep_the_first_value(place: &impl Place) {
 pub async fn accounts_and_keys_are_found(place: &impl Place) {
     let store = place.open();
     let one = Account {
+        owner: None,
         sid: account(),
         friendly_name: "Demo".to_owned(),
         status: AccountStatus::Active,

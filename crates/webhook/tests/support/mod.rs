@@ -1,17 +1,18 @@
 //! A small HTTP server on loopback that answers what a test says and remembers what it was asked.
 
-use base::{Clock, Entropy, Mono, Now, Secret, Timestamp};
+use base::{AccountSid, Clock, Entropy, Mono, Now, Secret, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use webhook::{Outgoing, OutgoingSettings, Policy};
+use webhook::{Outgoing, OutgoingSettings, Policy, Tokens};
 
 /// Nothing in these tests takes longer, however slow the machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 pub const TOKEN: &str = "12345";
+pub const ACCOUNT: AccountSid = AccountSid([1; 16]);
 
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,8 +166,9 @@ pub async fn dead_port() -> u16 {
 }
 
 pub fn settings() -> OutgoingSettings {
-    let token = Secret::new(TOKEN.to_owned());
-    let mut settings = OutgoingSettings::new(token, "http://tandem.example", Entropy::seeded(1));
+    let tokens = Tokens::default();
+    tokens.set(ACCOUNT, Secret::new(TOKEN.to_owned()));
+    let mut settings = OutgoingSettings::new(tokens, "http://tandem.example", Entropy::seeded(1));
     settings.policy = Policy { allow_private: true };
     settings
 }

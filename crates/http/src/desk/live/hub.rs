@@ -68,7 +68,7 @@ enum Message {
 /// The hubs of all workspaces that have had a desk.
 pub(crate) struct Desks {
     workspaces: owner::Workspaces,
-    voice: owner::Voice,
+    voices: owner::Voices,
     clock: Clock,
     epochs: crate::Sids,
     hubs: Mutex<Hubs>,
@@ -85,7 +85,7 @@ impl Desks {
     pub fn new(api: &Api) -> Self {
         Self {
             workspaces: api.workspaces.clone(),
-            voice: api.voice.clone(),
+            voices: api.voices.clone(),
             clock: api.clock.clone(),
             epochs: api.sids.clone(),
             hubs: Mutex::default(),
@@ -100,6 +100,9 @@ impl Desks {
     }
 
     pub(super) async fn join(&self, of: WorkspaceSid, join: Join) {
+        // A workspace whose account has no calls has been deleted: nothing is told of it.
+        let account = self.workspaces.account_of(of);
+        let Some(voice) = account.and_then(|account| self.voices.any_of(account)) else { return };
         let mailbox = {
             let mut hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
             while hubs.tasks.try_join_next().is_some() {}
@@ -111,7 +114,7 @@ impl Desks {
                     let hub = Hub {
                         of,
                         workspaces: self.workspaces.clone(),
-                        voice: self.voice.clone(),
+                        voice,
                         clock: self.clock.clone(),
                         epoch: self.epochs.make(|entropy| format!("{:016x}", entropy.next_u64())),
                         desks: HashMap::new(),

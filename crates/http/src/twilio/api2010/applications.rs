@@ -33,7 +33,10 @@ async fn find(app: &App, ac: AccountSid, ap: ApplicationSid) -> Result<Applicati
 }
 
 async fn tell(app: &App, application: &Application) -> Result<(), ApiError> {
-    Ok(app.voice.input(Input::Application(owner::application_settings(application))).await?)
+    Ok(app
+        .voice(application.account)?
+        .input(Input::Application(owner::application_settings(application)))
+        .await?)
 }
 
 pub(super) async fn create(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
@@ -84,7 +87,7 @@ pub(super) async fn remove(
     own(&asked, ac)?;
     find(&app, ac, ap).await?;
     app.store.application_remove(ap).await?;
-    app.voice.input(Input::ApplicationRemoved(ap)).await?;
+    app.voice(ac)?.input(Input::ApplicationRemoved(ap)).await?;
     info!(application.sid = %ap, account.sid = %ac, "application {ap} was deleted");
     Ok(deleted())
 }

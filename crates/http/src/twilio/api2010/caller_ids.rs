@@ -137,7 +137,7 @@ async fn call(
         record: None,
         machine: None,
     };
-    match app.voice.request(Request::CreateCall(new)).await? {
+    match app.active_voice(ac)?.request(Request::CreateCall(new)).await? {
         Response::Call(call) => Ok(call.sid),
         Response::Refused { status, code, message } => Err(ApiError::refused(status, code, message)),
         other => Err(ApiError::internal(format_args!("a call was asked for and answered with {other:?}"))),

@@ -38,7 +38,7 @@ pub(super) async fn create(State(app): State<App>, At(ac): At<AccountSid>, asked
     if app.readiness.state() == ReadyState::Draining {
         return Err(ApiError::unavailable("new calls are refused while the server drains").into());
     }
-    let call = answered(app.voice.request(Request::CreateCall(new)).await?)?;
+    let call = answered(app.active_voice(ac)?.request(Request::CreateCall(new)).await?)?;
     info!(call.sid = %call.sid, account.sid = %ac, "call {} was created", call.sid);
     Ok(created(api2010::call(ac, &call)))
 }
@@ -60,7 +60,7 @@ pub(super) async fn update(
 ) -> Outcome {
     own(&asked, ac)?;
     let change = api2010::call_change(&asked.params)?;
-    let response = app.voice.request(Request::UpdateCall { call: ca, change }).await?;
+    let response = app.voice(ac)?.request(Request::UpdateCall { call: ca, change }).await?;
     match answered(response) {
         Ok(call) => Ok(ok(api2010::call(ac, &call))),
         // The switchboard forgets calls and remembers deleted ones; the store tells an ended call from none.

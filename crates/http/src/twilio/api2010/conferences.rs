@@ -52,7 +52,7 @@ pub(super) async fn update(
         return Ok(ok(shown::conference(ac, &record)));
     }
     let ended = change.end;
-    match app.voice.request(Request::UpdateConference { conference: cf, change }).await? {
+    match app.voice(ac)?.request(Request::UpdateConference { conference: cf, change }).await? {
         Response::Conference(record) => {
             if ended {
                 info!(conference.sid = %cf, account.sid = %ac, "conference {cf} was ended over the API");
@@ -86,7 +86,7 @@ async fn participants(
     cf: ConferenceSid,
 ) -> Result<Vec<ParticipantView>, ApiError> {
     find(app, ac, cf).await?;
-    let view = app.voice.read(move |switchboard, _| switchboard.conference(cf)).await?;
+    let view = app.voice(ac)?.read(move |switchboard, _| switchboard.conference(cf)).await?;
     Ok(view.map(|view| view.participants).unwrap_or_default())
 }
 
@@ -120,7 +120,8 @@ pub(super) async fn create_participant(
 ) -> Outcome {
     own(&asked, ac)?;
     let new = Box::new(shown::new_participant(&asked.params)?);
-    let made = participant(app.voice.request(Request::AddParticipant { conference, new }).await?)?;
+    let made =
+        participant(app.active_voice(ac)?.request(Request::AddParticipant { conference, new }).await?)?;
     info!(call.sid = %made.call, conference.sid = %made.conference, "call {} was made to conference {}", made.call,
         made.conference);
     Ok(created(shown::participant(ac, &made)))
@@ -148,7 +149,7 @@ pub(super) async fn update_participant(
     let change = shown::participant_change(&asked.params)?;
     find(&app, ac, cf).await?;
     let request = Request::UpdateParticipant { conference: cf, participant: name, change };
-    let changed = participant(app.voice.request(request).await?)?;
+    let changed = participant(app.voice(ac)?.request(request).await?)?;
     Ok(ok(shown::participant(ac, &changed)))
 }
 
@@ -160,7 +161,7 @@ pub(super) async fn remove_participant(
     own(&asked, ac)?;
     find(&app, ac, cf).await?;
     let request = Request::RemoveParticipant { conference: cf, participant: name };
-    match app.voice.request(request).await? {
+    match app.voice(ac)?.request(request).await? {
         Response::Done => Ok(deleted()),
         other => Err(unexpected(other).into()),
     }

@@ -16,6 +16,7 @@ pub(crate) mod recordings;
 mod sip;
 mod streams;
 mod transcriptions;
+mod usage;
 
 use crate::ask::Asked;
 use crate::routes::routes;
@@ -23,7 +24,7 @@ use base::AccountSid;
 use wire::ApiError;
 
 routes! {
-    "/Accounts" => get accounts::list;
+    "/Accounts" => get accounts::list, post accounts::create;
     "/Accounts/{ac}" => get accounts::fetch, post accounts::update;
     "/Accounts/{ac}/IncomingPhoneNumbers" => get numbers::list, post numbers::create;
     "/Accounts/{ac}/IncomingPhoneNumbers/Local" => get numbers::list_local, post numbers::create;
@@ -46,6 +47,15 @@ routes! {
     "/Accounts/{ac}/Recordings/{re}/Transcriptions" => get transcriptions::list_of_recording;
     "/Accounts/{ac}/Recordings/{re}/Transcriptions/{tr}" => get transcriptions::fetch_of_recording, delete transcriptions::remove_of_recording;
     "/Accounts/{ac}/Balance" => get billing::balance;
+    "/Accounts/{ac}/Usage/Records" => get usage::records;
+    "/Accounts/{ac}/Usage/Records/AllTime" => get usage::all_time;
+    "/Accounts/{ac}/Usage/Records/Daily" => get usage::daily;
+    "/Accounts/{ac}/Usage/Records/Monthly" => get usage::monthly;
+    "/Accounts/{ac}/Usage/Records/Yearly" => get usage::yearly;
+    "/Accounts/{ac}/Usage/Records/Today" => get usage::today;
+    "/Accounts/{ac}/Usage/Records/Yesterday" => get usage::yesterday;
+    "/Accounts/{ac}/Usage/Records/ThisMonth" => get usage::this_month;
+    "/Accounts/{ac}/Usage/Records/LastMonth" => get usage::last_month;
     "/Accounts/{ac}/IncomingPhoneNumbers/{pn}" => get numbers::fetch, post numbers::update, delete numbers::remove;
     "/Accounts/{ac}/Calls" => get calls::list, post calls::create;
     "/Accounts/{ac}/Calls/{ca}" => get calls::fetch, post calls::update, delete calls::remove;
@@ -98,7 +108,7 @@ routes! {
     "/Accounts/{ac}/Queues/{qu}/Members/{ca}" => get queues::fetch_member, post queues::dequeue;
 }
 
-/// The account in the path must be the one that asks.
+/// The account in the path must be the one that asks, or one that it owns.
 fn own(asked: &Asked, ac: AccountSid) -> Result<(), ApiError> {
     if asked.account == ac { Ok(()) } else { Err(ApiError::not_found("")) }
 }

@@ -7,7 +7,7 @@ use crate::store_page;
 use axum::extract::State;
 use base::{AccountSid, PhoneNumberSid};
 use engine::call::port::Input;
-use store::model::{IncomingNumber, NumberFilter};
+use store::model::{Account, AccountStatus, IncomingNumber, NumberFilter};
 use tracing::info;
 use wire::ApiError;
 use wire::api2010::{self, NumberForm};
@@ -69,7 +69,7 @@ pub(super) async fn create(State(app): State<App>, At(ac): At<AccountSid>, asked
     let sid = app.sids.make(PhoneNumberSid::generate);
     let number = form.create(sid, ac, number, app.now());
     app.store.number_add(number.clone()).await?;
-    app.voice.input(Input::Number(owner::number_settings(&number))).await?;
+    app.voice(ac)?.input(Input::Number(owner::number_settings(&number))).await?;
     info!(number.sid = %sid, account.sid = %ac, "number {sid} was created");
     Ok(created(api2010::incoming_number(&number)))
 }
@@ -89,12 +89,36 @@ pub(super) async fn update(
     asked: Asked,
 ) -> Outcome {
     own(&asked, ac)?;
-    find(&app, ac, pn).await?;
+    let before = find(&app, ac, pn).await?;
     let (form, now) = (NumberForm::parse(&asked.params)?, app.now());
-    let number = app.store.number_update(pn, move |number| form.apply(number, now)).await?;
-    app.voice.input(Input::Number(owner::number_settings(&number))).await?;
+    let to = new_account(&app, &asked).await?.unwrap_or(ac);
+    let change = move |number: &mut IncomingNumber| {
+        form.apply(number, now);
+        number.account = to;
+    };
+    let (from_voice, voice) = (app.voice(ac)?, app.voice(to)?);
+    let number = app.store.number_update(pn, change).await?;
+    if to != ac {
+        from_voice.input(Input::NumberRemoved(before.number)).await?;
+        info!(number.sid = %pn, account.sid = %ac, "number {pn} was given to account {to}");
+    }
+    voice.input(Input::Number(owner::number_settings(&number))).await?;
     info!(number.sid = %pn, account.sid = %ac, "number {pn} was changed");
     Ok(ok(api2010::incoming_number(&number)))
+}
+
+/// The account that a number is to be given to: that of whoever asks, or one that they own.
+async fn new_account(app: &App, asked: &Asked) -> Result<Option<AccountSid>, ApiError> {
+    let Some(to) = asked.params.parsed::<AccountSid>("AccountSid")? else { return Ok(None) };
+    let found = app.store.account(to).await?;
+    let ours = |of: &Account| {
+        to == asked.account || (!asked.by_key && (to == asked.asker || of.owner == Some(asked.asker)))
+    };
+    match found.filter(ours) {
+        Some(closed) if closed.status == AccountStatus::Closed => Err(ApiError::of(20005)),
+        Some(account) => Ok(Some(account.sid)),
+        None => Err(ApiError::invalid(format!("AccountSid {to} is no account of yours"))),
+    }
 }
 
 pub(super) async fn remove(
@@ -105,7 +129,7 @@ pub(super) async fn remove(
     own(&asked, ac)?;
     find(&app, ac, pn).await?;
     let number = app.store.number_remove(pn).await?.ok_or_else(|| ApiError::not_found(pn))?;
-    app.voice.input(Input::NumberRemoved(number.number)).await?;
+    app.voice(ac)?.input(Input::NumberRemoved(number.number)).await?;
     info!(number.sid = %pn, account.sid = %ac, "number {pn} was released");
     Ok(deleted())
 }

@@ -19,8 +19,8 @@ async fn find(app: &App, ac: AccountSid, qu: QueueSid) -> Result<VoiceQueue, Api
     row.filter(|row| row.account == ac).ok_or_else(|| ApiError::not_found(qu))
 }
 
-async fn view(app: &App, qu: QueueSid) -> Result<Option<QueueView>, ApiError> {
-    Ok(app.voice.read(move |switchboard, _| switchboard.queue(qu)).await?)
+async fn view(app: &App, ac: AccountSid, qu: QueueSid) -> Result<Option<QueueView>, ApiError> {
+    Ok(app.voice(ac)?.read(move |switchboard, _| switchboard.queue(qu)).await?)
 }
 
 pub(super) async fn list(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
@@ -35,7 +35,7 @@ pub(super) async fn list(State(app): State<App>, At(ac): At<AccountSid>, asked: 
     };
     let sids: Vec<_> = rows.rows.iter().map(|row| row.sid).collect();
     let views: Vec<_> = app
-        .voice
+        .voice(ac)?
         .read(move |switchboard, _| sids.into_iter().map(|sid| switchboard.queue(sid)).collect())
         .await?;
     let mut views = views.into_iter();
@@ -51,7 +51,7 @@ pub(super) async fn create(State(app): State<App>, At(ac): At<AccountSid>, asked
     let (sid, now) = (app.sids.make(QueueSid::generate), app.now());
     let row = VoiceQueue { sid, account: ac, friendly_name, max_size, created: now, updated: now };
     app.store.queue_add(row.clone()).await?;
-    app.voice.input(Input::Queue(row.settings())).await?;
+    app.voice(ac)?.input(Input::Queue(row.settings())).await?;
     info!(queue.sid = %sid, account.sid = %ac, "queue {sid} was created");
     Ok(created(api2010::queue(&row, None)))
 }
@@ -63,7 +63,7 @@ pub(super) async fn fetch(
 ) -> Outcome {
     own(&asked, ac)?;
     let row = find(&app, ac, qu).await?;
-    Ok(ok(api2010::queue(&row, view(&app, qu).await?.as_ref())))
+    Ok(ok(api2010::queue(&row, view(&app, ac, qu).await?.as_ref())))
 }
 
 pub(super) async fn update(
@@ -80,8 +80,8 @@ pub(super) async fn update(
         row.updated = now;
     };
     let row = app.store.queue_update(qu, change).await?;
-    app.voice.input(Input::Queue(row.settings())).await?;
-    Ok(ok(api2010::queue(&row, view(&app, qu).await?.as_ref())))
+    app.voice(ac)?.input(Input::Queue(row.settings())).await?;
+    Ok(ok(api2010::queue(&row, view(&app, ac, qu).await?.as_ref())))
 }
 
 pub(super) async fn remove(
@@ -91,21 +91,21 @@ pub(super) async fn remove(
 ) -> Outcome {
     own(&asked, ac)?;
     find(&app, ac, qu).await?;
-    if view(&app, qu).await?.is_some_and(|view| view.current_size > 0) {
+    if view(&app, ac, qu).await?.is_some_and(|view| view.current_size > 0) {
         return Err(ApiError::of(22001).into());
     }
     if !app.store.queue_remove(qu).await? {
         return Err(StoreError::Missing { what: "queue" }.into());
     }
-    app.voice.input(Input::QueueRemoved(qu)).await?;
+    app.voice(ac)?.input(Input::QueueRemoved(qu)).await?;
     info!(queue.sid = %qu, account.sid = %ac, "queue {qu} was deleted");
     Ok(deleted())
 }
 
 // --- Members --------------------------------------------------------------------------------------------------
 
-async fn members(app: &App, qu: QueueSid) -> Result<Vec<MemberView>, ApiError> {
-    Ok(view(app, qu).await?.map(|view| view.members).unwrap_or_default())
+async fn members(app: &App, ac: AccountSid, qu: QueueSid) -> Result<Vec<MemberView>, ApiError> {
+    Ok(view(app, ac, qu).await?.map(|view| view.members).unwrap_or_default())
 }
 
 pub(super) async fn list_members(
@@ -117,7 +117,7 @@ pub(super) async fn list_members(
     find(&app, ac, qu).await?;
     let query = PageQuery::parse(&asked.params, SIZE_MAX)?;
     let page = Page::cut(
-        members(&app, qu).await?,
+        members(&app, ac, qu).await?,
         &query,
         |a, b| a.position.cmp(&b.position),
         |member| member.call,
@@ -144,7 +144,7 @@ pub(super) async fn fetch_member(
     own(&asked, ac)?;
     find(&app, ac, qu).await?;
     let call = which(&name)?;
-    let waiting = members(&app, qu).await?;
+    let waiting = members(&app, ac, qu).await?;
     let found = waiting.iter().find(|member| call.is_none_or(|call| call == member.call));
     let member = found.ok_or_else(|| ApiError::not_found(&name))?;
     Ok(ok(api2010::member(ac, qu, member)))
@@ -159,7 +159,7 @@ pub(super) async fn dequeue(
     find(&app, ac, qu).await?;
     let webhook = api2010::dequeue(&asked.params)?;
     let request = Request::DequeueMember { queue: qu, call: which(&name)?, webhook };
-    match app.voice.request(request).await? {
+    match app.voice(ac)?.request(request).await? {
         Response::Member { queue, member } => {
             info!(queue.sid = %queue, call.sid = %member.call, "call {} left {queue} over the API", member.call);
             Ok(ok(api2010::member(ac, queue, &member)))

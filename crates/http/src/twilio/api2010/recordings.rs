@@ -169,7 +169,7 @@ pub(super) async fn start(
     own(&asked, ac)?;
     known_call(&app, ac, ca).await?;
     let new = shown::new_recording(&asked.params, false, "RecordingStatusCallback")?;
-    let record = answered(app.voice.request(Request::StartRecording { call: ca, new }).await?)?;
+    let record = answered(app.voice(ac)?.request(Request::StartRecording { call: ca, new }).await?)?;
     info!(recording.sid = %record.sid, call.sid = %ca, "recording {} of call {ca} was begun", record.sid);
     Ok(created(shown::recording(ac, &app.public_url, &record)))
 }
@@ -188,7 +188,7 @@ async fn update_of(app: &App, ac: AccountSid, of: RecordingOf, name: &str, asked
         CURRENT => None,
         sid => Some(sid.parse::<RecordingSid>().map_err(|_| ApiError::not_found(name))?),
     };
-    match answered(app.voice.request(Request::UpdateRecording { of, recording, change }).await?) {
+    match answered(app.voice(ac)?.request(Request::UpdateRecording { of, recording, change }).await?) {
         Ok(record) => Ok(ok(shown::recording(ac, &app.public_url, &record))),
         // The switchboard forgets recordings that are over.
         Err(refused) if refused.status == 404 => {

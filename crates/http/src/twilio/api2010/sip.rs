@@ -103,7 +103,7 @@ pub(super) async fn create_domain(State(app): State<App>, At(ac): At<AccountSid>
     let sid = app.sids.make(SipDomainSid::generate);
     let domain = shown::DomainForm::parse(&asked.params)?.create(sid, ac, app.now())?;
     add(&app, Resource::Domain(domain.clone())).await?;
-    app.voice.input(Input::SipDomain(owner::sip_domain_settings(&domain))).await?;
+    app.voice(ac)?.input(Input::SipDomain(owner::sip_domain_settings(&domain))).await?;
     Ok(created(shown::domain(&domain)))
 }
 
@@ -127,9 +127,9 @@ pub(super) async fn update_domain(
     shown::DomainForm::parse(&asked.params)?.apply(&mut domain, app.now());
     save(&app, Resource::Domain(domain.clone())).await?;
     if before != domain.domain_name {
-        app.voice.input(Input::SipDomainRemoved(before)).await?;
+        app.voice(ac)?.input(Input::SipDomainRemoved(before)).await?;
     }
-    app.voice.input(Input::SipDomain(owner::sip_domain_settings(&domain))).await?;
+    app.voice(ac)?.input(Input::SipDomain(owner::sip_domain_settings(&domain))).await?;
     Ok(ok(shown::domain(&domain)))
 }
 
@@ -140,7 +140,7 @@ pub(super) async fn remove_domain(
 ) -> Outcome {
     own(&asked, ac)?;
     let domain = domain(&app, ac, sd).await?;
-    app.voice.input(Input::SipDomainRemoved(domain.domain_name)).await?;
+    app.voice(ac)?.input(Input::SipDomainRemoved(domain.domain_name)).await?;
     removed(&app, ac, &sd.to_string()).await
 }
 

@@ -12,7 +12,7 @@ use wire::streams;
 
 /// What the switchboard answered, as a stream.
 async fn answered(app: &App, ac: AccountSid, ca: CallSid, what: Request) -> Outcome {
-    match app.voice.request(what).await? {
+    match app.voice(ac)?.request(what).await? {
         Response::Stream(stream) => {
             info!(stream.sid = %stream.sid, call.sid = %ca, "stream {} is live: {}", stream.sid, stream.live);
             Ok(ok(streams::stream(ac, &stream)))
