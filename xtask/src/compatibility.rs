@@ -83,14 +83,19 @@ fn bare(operation: &str) -> String {
     operation.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
-/// `"/Workspaces/{ws}" => get fetch, post update;` of the route tables, as operations.
-fn served<'a>(text: &'a str, root: &'a str) -> impl Iterator<Item = String> + 'a {
+/// What every handler is in that says no, whatever is asked.
+const REFUSES: &str = "refused::";
+
+/// `"/Workspaces/{ws}" => get fetch, post update;` of the route tables, as operations and whether they are refused.
+fn served<'a>(text: &'a str, root: &'a str) -> impl Iterator<Item = (String, bool)> + 'a {
     text.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => ")).flat_map(
         move |(path, handlers)| {
-            let methods =
-                handlers.trim_end_matches(';').split(',').filter_map(|h| h.split_whitespace().next());
+            let methods = handlers.trim_end_matches(';').split(',').filter_map(|h| h.trim().split_once(' '));
             methods
-                .map(move |method| bare(&format!("{} {root}{path}", method.to_uppercase())))
+                .map(move |(method, handler)| {
+                    let operation = bare(&format!("{} {root}{path}", method.to_uppercase()));
+                    (operation, handler.trim().starts_with(REFUSES))
+                })
                 .collect::<Vec<_>>()
         },
     )
@@ -201,7 +206,7 @@ fn section(
     wrong: &mut Vec<String>,
 ) -> Result<String, String> {
     let operations = operations(root, product)?;
-    let mut routes = BTreeSet::new();
+    let mut routes = BTreeMap::new();
     for file in files(&root.join(product.routes)) {
         routes.extend(served(&read(&file)?, product.root));
     }
@@ -218,13 +223,14 @@ fn section(
             let name = told["operation"].as_str().unwrap_or_default();
             let covered =
                 tests.get(&operation).map(|names| names.iter().cloned().collect::<Vec<_>>().join("<br>"));
-            let shown = match (routes.contains(&operation), covered) {
-                (false, _) => "not served".to_owned(),
-                (true, Some(covered)) => {
+            let shown = match (routes.get(&operation), covered) {
+                (None, _) => "not served".to_owned(),
+                (Some(true), Some(covered)) => format!("refused: {covered}"),
+                (Some(false), Some(covered)) => {
                     count += 1;
                     covered
                 }
-                (true, None) => {
+                (Some(_), None) => {
                     wrong.push(format!("{method} {path} has no test: tag one with `{TAG}{method} {path}`"));
                     "no test".to_owned()
                 }
@@ -257,7 +263,7 @@ mod tests {
     #[test]
     fn routes_are_operations_whatever_their_parameters_are_called() {
         let found: Vec<_> =
-            served("    \"/A/{x}\" => get fetch, post update;\n    let x = 5;", "/v1").collect();
-        assert_eq!(found, [bare("GET /v1/A/{Sid}"), bare("POST /v1/A/{Sid}")]);
+            served("    \"/A/{x}\" => get fetch, post refused::update;\n    let x = 5;", "/v1").collect();
+        assert_eq!(found, [(bare("GET /v1/A/{Sid}"), false), (bare("POST /v1/A/{Sid}"), true)]);
     }
 }

@@ -33,7 +33,7 @@ pub use retention::{Retention, retain, retain_once};
 pub use routes::{Route, all_routes};
 pub use sweep::sweep;
 pub use token::{IceSettings, VoiceGrant, ice_json, voice_grant};
-pub use validations::{Entered, VALIDATION_DOCUMENTS, Validation, Validations};
+pub use validations::{Entered, VALIDATION_DOCUMENTS, VALIDATION_ENDED, Validation, Validations};
 
 use axum::serve::ListenerExt;
 use base::{AccountSid, Clock, Entropy, PhoneNumber, RecordingSid};

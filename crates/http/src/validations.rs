@@ -16,6 +16,8 @@ const WRONG_MAX: u32 = 2;
 
 /// What a call for validation begins with: its document is asked for at `{public}{ROOT}{sid}`.
 pub const VALIDATION_DOCUMENTS: &str = "/tandem/v1/TwimlBins/validation-";
+/// What follows the SID where the end of that call is told.
+pub const VALIDATION_ENDED: &str = "/ended";
 
 /// Somebody who is asked for a code.
 #[derive(Debug, Clone)]
@@ -103,6 +105,11 @@ impl Validations {
         }
     }
 
+    /// Nobody will enter a code any more: the call is over. `None` if it had been settled.
+    pub fn give_up(&self, sid: PhoneNumberSid) -> Option<Validation> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&sid)
+    }
+
     /// These digits were entered.
     pub fn enter(&self, sid: PhoneNumberSid, digits: &str, now: Timestamp) -> Entered {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,5 +153,7 @@ mod tests {
         assert!(matches!(all.enter(sid, "3", soon), Entered::Failed(_)));
         begin();
         assert!(matches!(all.enter(sid, "123456", Timestamp(700_000_000)), Entered::Unknown));
+        begin();
+        assert!(all.give_up(sid).is_some() && all.give_up(sid).is_none());
     }
 }

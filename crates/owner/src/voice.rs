@@ -299,6 +299,7 @@ async fn configuration(store: &Store, account: AccountSid) -> Result<Vec<Input>,
     let domains =
         store.resources_of_account(account).await?.into_iter().filter_map(|resource| match resource {
             Resource::Domain(domain) => Some(Input::SipDomain(sip_domain_settings(&domain))),
+            Resource::CallerId(id) => Some(Input::CallerId(id.phone_number)),
             _ => None,
         });
     inputs.extend(domains);

@@ -3,19 +3,19 @@
 use base::{
     AccountSid, Clock, DeliverySid, Entropy, NotificationSid, PhoneNumberSid, RecordingSid, TwimlBinSid,
 };
-use engine::call::port::Document;
+use engine::call::port::{Document, Input};
 use gateway::browser::{Doorkeeper, SignalError, VoiceAccess};
 use gateway::recordings::Shelf;
 use gateway::sip::{DomainRules, PhoneDirectory, SipGateway, TrunkRegistration};
 use http_api::{
     Api, Entered, Lines, MediaForm, Metrics, Pending, PhoneLine, RecordingMedia, TrunkLine, TrunkRegistered,
-    VALIDATION_DOCUMENTS, Validation, Validations,
+    VALIDATION_DOCUMENTS, VALIDATION_ENDED, Validation, Validations,
 };
-use owner::{AssignmentFailure, Phones, SipDirectory, SipDomainRules, Workspaces};
+use owner::{AssignmentFailure, Phones, SipDirectory, SipDomainRules, Voices, Workspaces};
 use sip::digest::PhoneSecret;
 use sip::registrar::Transport;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use store::model::{DeliveryKind, DeliveryOutcome, NewDelivery, Notification};
 use store::resource::Resource;
 use store::{Store, StoreError};
@@ -81,14 +81,22 @@ impl Doorkeeper for Tokens {
 pub struct Bins {
     store: Store,
     validations: Validations,
+    /// Told of new caller IDs; there since before the first call.
+    voices: Arc<OnceLock<Voices>>,
     clock: Clock,
     entropy: Mutex<Entropy>,
 }
 
 impl Bins {
     /// The bins of accounts, and the documents of their validation calls.
-    pub fn new(store: Store, validations: Validations, clock: Clock, entropy: Entropy) -> Self {
-        Self { store, validations, clock, entropy: Mutex::new(entropy) }
+    pub fn new(
+        store: Store,
+        validations: Validations,
+        voices: Arc<OnceLock<Voices>>,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
+        Self { store, validations, voices, clock, entropy: Mutex::new(entropy) }
     }
 
     /// A code was entered in a validation call.
@@ -98,12 +106,24 @@ impl Bins {
         let digits =
             parameters.iter().find(|(name, _)| name == "Digits").map_or("", |(_, digits)| digits.as_str());
         let now = self.clock.now().wall;
+        if rest.split(['?', '#']).next().is_some_and(|path| path.ends_with(VALIDATION_ENDED)) {
+            if let Some(unanswered) = self.validations.give_up(sid) {
+                self.told(&unanswered, false).await;
+            }
+            return Some(Document { url: url.to_owned(), content_type: None, body: String::new() });
+        }
         let twiml = match self.validations.enter(sid, digits, now) {
             Entered::Right(validation) => {
                 let resource = Resource::CallerId(validation.caller_id(now));
                 let kept = self.store.resource_add(resource).await;
                 // That it is one already is no reason to say no.
                 let kept = matches!(kept, Ok(()) | Err(StoreError::Conflict { .. }));
+                if let Some(voice) = self.voices.get().and_then(|voices| voices.any_of(validation.account)) {
+                    let proved = Input::CallerId(validation.number.clone());
+                    if let Err(why) = voice.input(proved).await {
+                        error!(number.sid = %sid, "a caller ID is shown by no call yet: {why}");
+                    }
+                }
                 self.told(&validation, kept).await;
                 match kept {
                     true => "<Say>Thank you. Your caller ID is valid.</Say>".to_owned(),

@@ -16,7 +16,7 @@ use gateway::recordings::Shelf;
 use gateway::sip::{Limits, SipGateway, SipSettings};
 use http_api::{Api, Metrics, Oidc, Readiness, ReadyState, Sids, Validations};
 use owner::{Directory, OpenError, Opener, Phones, SipDirectory, Voices, Workspaces, WorkspacesSettings};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::model::{Account, AccountStatus};
 use store::{Store, StoreError};
@@ -205,10 +205,16 @@ async fn start(config: Config) -> Result<Running, ServeError> {
     let (sip_orders, sip_outbox) = mpsc::channel(ORDERS_MAX);
     let (media_orders, media_outbox) = mpsc::channel(ORDERS_MAX);
     let validations = Validations::default();
+    let known_voices = Arc::new(OnceLock::new());
     let mut outgoing = OutgoingSettings::new(tokens.clone(), public_url.clone(), entropy.fork());
     outgoing.policy = Policy { allow_private: config.private_webhooks };
-    outgoing.documents =
-        Some(Arc::new(Bins::new(store.clone(), validations.clone(), clock.clone(), entropy.fork())));
+    outgoing.documents = Some(Arc::new(Bins::new(
+        store.clone(),
+        validations.clone(),
+        known_voices.clone(),
+        clock.clone(),
+        entropy.fork(),
+    )));
     outgoing.on_failure = Some(seams::note_failures(store.clone(), clock.clone(), entropy.fork()));
     let outgoing = Outgoing::new(outgoing)?;
     let metrics = Metrics::default();
@@ -251,6 +257,7 @@ async fn start(config: Config) -> Result<Running, ServeError> {
     let switchboards = Arc::new(Switchboards::new(shared, entropy.fork(), stop_carriers.clone()));
     let first = switchboards.open(config.account, Line::default()).await?;
     let voices = Voices::new(first, switchboards.clone(), directory, phones.clone());
+    known_voices.get_or_init(|| voices.clone());
     for account in accounts.iter().filter(|account| account.status != AccountStatus::Closed) {
         match voices.open(account.sid, account.status == AccountStatus::Active).await {
             Ok(()) => {}

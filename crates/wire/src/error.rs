@@ -55,6 +55,7 @@ pub const TABLE: &[Entry] = &[
     entry(21208, 400, "Timeout is not valid"),
     entry(21209, 400, "Method is not valid"),
     entry(21211, 400, "The 'To' number is not a valid phone number"),
+    entry(21210, 400, "The 'From' number is neither a number of the account nor a verified caller ID"),
     entry(21212, 400, "The 'From' number is not a valid phone number, shortcode, or alphanumeric sender ID"),
     entry(21213, 400, "No 'From' number is specified"),
     entry(21218, 400, "ApplicationSid is not valid"),

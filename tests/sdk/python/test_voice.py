@@ -14,6 +14,7 @@ from phone import Phone  # noqa: E402
 
 PHONE = "sip:bo@tandem.localhost"
 OURS = "+15550100001"
+OUTSIDE = "+15557779002"
 WAIT = "<Response><Pause length='120'/></Response>"
 
 
@@ -284,3 +285,36 @@ def test_a_notification_of_a_wrong_document_names_its_request(client, phone):
     call = client.calls(made.sid)
     told = until("the failure is told", lambda: call.notifications.list(log=0))
     assert {(n.request_url, n.request_method) for n in told} == {("http://127.0.0.1:9/first", "GET")}
+
+
+# covers: POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Siprec.json, POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Siprec/{Sid}.json
+# covers: POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Transcriptions.json, POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Transcriptions/{Sid}.json
+# covers: POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Payments.json, POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Payments/{Sid}.json
+# covers: POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/UserDefinedMessages.json
+# covers: POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/UserDefinedMessageSubscriptions.json
+# covers: DELETE /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/UserDefinedMessageSubscriptions/{Sid}.json
+def test_what_is_not_offered_says_so(client, phone):
+    made = client.calls.create(to=PHONE, from_=OURS, twiml=WAIT)
+    for call, status, code in ((client.calls(made.sid), 403, 20403), (client.calls("CA" + "0" * 32), 404, 20404)):
+        once = dict(idempotency_key="1", status_callback="http://127.0.0.1:9/paid")
+        for ask in (
+            lambda: call.siprec.create(connector_name="x"),
+            lambda: call.siprec("SR" + "0" * 32).update(status="stopped"),
+            lambda: call.transcriptions.create(),
+            lambda: call.transcriptions("GT" + "0" * 32).update(status="stopped"),
+            lambda: call.payments.create(**once),
+            lambda: call.payments("PK" + "0" * 32).update(status="complete", **once),
+            lambda: call.user_defined_messages.create(content="{}"),
+            lambda: call.user_defined_message_subscriptions.create(callback="http://127.0.0.1:9/told"),
+            lambda: call.user_defined_message_subscriptions("ZY" + "0" * 32).delete(),
+        ):
+            refused(status, code, ask)
+    client.calls(made.sid).update(status="completed")
+
+
+def test_a_call_shows_a_number_that_is_ours(client):
+    create = client.calls.create
+    refused(400, 21210, lambda: create(to=OUTSIDE, from_="+15550199998", twiml=WAIT))
+    refused(400, 21210, lambda: create(to=OUTSIDE, from_="client:desk", caller_id="+15550199998", twiml=WAIT))
+    participants = client.conferences("Nobody's").participants
+    refused(400, 21210, lambda: participants.create(to=OUTSIDE, from_="+15550199998"))

@@ -45,8 +45,8 @@ impl Switchboard {
             parties.iter().take(LEGS_PER_DIAL_MAX).filter_map(|p| self.target(sid, p)).collect();
         let record = self.dial_record(sid, verb);
         let refer = self.optional_hook(sid, verb.refer.as_ref());
+        let Some(from) = self.dial_from(sid, verb.caller_id.as_deref(), &targets) else { return };
         let Some(call) = self.calls.get_mut(&sid) else { return };
-        let from = verb.caller_id.clone().unwrap_or_else(|| call.record.from.clone());
         call.doing = Doing::Dial(Box::new(Dial {
             action,
             from,
@@ -80,6 +80,29 @@ impl Switchboard {
             }
         }
         self.dial_if_exhausted(sid);
+    }
+
+    /// Whom those who are called see. Over a trunk that is a number of the account's, one that it has proved to be its own, or
+    /// one of the two that are on the call (reference: voice §2.6); with any other it is as if none had been said.
+    fn dial_from(&mut self, sid: CallSid, asked: Option<&str>, targets: &[Target]) -> Option<String> {
+        let record = &self.calls.get(&sid)?.record;
+        let own = record.from.clone();
+        let Some(asked) = asked else { return Some(own) };
+        let by_trunk = targets.iter().any(|target| matches!(target.destination, Destination::Trunk(_)));
+        let on_call = asked == record.from || asked == record.to;
+        let owned = || {
+            let number = asked.parse::<PhoneNumber>();
+            number.is_ok_and(|number| self.numbers.contains_key(&number) || self.caller_ids.contains(&number))
+        };
+        if !by_trunk || on_call || owned() {
+            return Some(asked.to_owned());
+        }
+        self.notify_warning(
+            sid,
+            13214,
+            "callerId is neither a number of the account nor a verified caller ID",
+        );
+        Some(own)
     }
 
     /// What `record` asks for; `true`: from the first ring.

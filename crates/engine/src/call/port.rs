@@ -51,6 +51,9 @@ pub enum Input {
     /// Configuration that calls depend on, sent at start and at every change.
     Number(NumberSettings),
     NumberRemoved(PhoneNumber),
+    /// A number that somebody has proved to be theirs, which calls may show.
+    CallerId(PhoneNumber),
+    CallerIdRemoved(PhoneNumber),
     /// A TwiML application: what answers the calls of browsers.
     Application(ApplicationSettings),
     ApplicationRemoved(ApplicationSid),

@@ -79,3 +79,15 @@ impl SwitchboardSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_a_line_tell_it() {
+        for line in [Line(0), Line(1), Line(70_000)] {
+            assert_eq!((Line::of(line.first()), Line::of(line.first() + 1_000_000_000_000)), (line, line));
+        }
+    }
+}

@@ -34,6 +34,8 @@ pub struct Switchboard {
     pub(super) now: Now,
     pub(super) out: Vec<Effect>,
     pub(super) numbers: BTreeMap<PhoneNumber, NumberSettings>,
+    /// Numbers that are not ours and that calls may show.
+    pub(super) caller_ids: BTreeSet<PhoneNumber>,
     pub(super) agents: BTreeMap<String, AgentSettings>,
     pub(super) applications: BTreeMap<ApplicationSid, ApplicationSettings>,
     /// By name.
@@ -160,6 +162,7 @@ impl Switchboard {
             now: Now { mono: Mono(0), wall: Timestamp(0) },
             out: Vec::new(),
             numbers: BTreeMap::new(),
+            caller_ids: BTreeSet::new(),
             agents: BTreeMap::new(),
             applications: BTreeMap::new(),
             domains: BTreeMap::new(),
@@ -214,6 +217,8 @@ impl Switchboard {
             }
             Input::Number(number) => drop(self.numbers.insert(number.number.clone(), number)),
             Input::NumberRemoved(number) => drop(self.numbers.remove(&number)),
+            Input::CallerId(number) => drop(self.caller_ids.insert(number)),
+            Input::CallerIdRemoved(number) => drop(self.caller_ids.remove(&number)),
             Input::Application(application) => {
                 drop(self.applications.insert(application.sid, application));
             }

@@ -229,6 +229,7 @@ fn dial_rings_the_callee_bridges_both_and_reports_to_its_action() {
     let mut day = Day::that_runs(
         r#"<Dial action="/after" callerId="+15550100042"><Number statusCallback="/child" statusCallbackEvent="initiated ringing answered completed">+15550108888</Number></Dial>"#,
     );
+    day.give(Input::CallerId("+15550100042".parse().unwrap()));
     day.document("http://app/after", "<Say>bye</Say>");
     let caller = day.call();
     assert_eq!(day.heard(caller), Heard::Ringback);
@@ -625,9 +626,33 @@ fn hold_by_a_peer_gives_the_other_music() {
 }
 
 #[test]
+fn a_dial_shows_a_number_of_ours_one_that_was_proved_or_one_of_the_calls_own() {
+    const OTHER: &str = "+15550100042";
+    let shown = |caller_id: &str, target: &str, proved: bool| {
+        let mut day = Day::that_runs(&format!(r#"<Dial callerId="{caller_id}">{target}</Dial>"#));
+        if proved {
+            day.give(Input::CallerId(OTHER.parse().unwrap()));
+        }
+        day.call();
+        (day.invites.last().unwrap().3.clone(), day.notices())
+    };
+    let number = "<Number>+15550108888</Number>";
+    assert_eq!(shown(OTHER, number, true), (OTHER.to_owned(), vec![]));
+    let (own, notices) = shown(OTHER, number, false);
+    assert_eq!(notices, [13214]);
+    assert_ne!(own, OTHER, "it is as if none had been said");
+    assert_eq!(shown(&own, number, false), (own.clone(), vec![]), "the caller's own");
+    let ours = "+15550100001";
+    assert_eq!(shown(ours, number, false), (ours.to_owned(), vec![]), "the number that was called");
+    assert_eq!(shown("desk", number, false), (own, vec![13214]));
+    assert_eq!(shown("client:desk", "<Client>ana</Client>", false), ("client:desk".to_owned(), vec![]));
+}
+
+#[test]
 fn a_signed_number_keeps_its_signature_where_the_call_goes_on_under_it() {
     for (attribute, signed) in [("", true), (r#" callerId="+15550100042""#, false)] {
         let mut day = Day::that_runs(&format!("<Dial{attribute}>+15550108888</Dial>"));
+        day.give(Input::CallerId("+15550100042".parse().unwrap()));
         day.call_with(&[
             ("Identity", "eyJhbGci.eyJkZXN0.c2ln;info=<https://cert.example/p.cer>"),
             ("Diversion", "<sip:+15550100777@pbx.example>;reason=no-answer, <sip:+15550100778@pbx.example>"),

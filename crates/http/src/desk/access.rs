@@ -115,6 +115,8 @@ pub(crate) async fn signed_in(api: &Api, method: &Method, headers: &HeaderMap) -
     let now = api.clock.now().wall;
     let session = api.store.user_session(digest(token), now).await?.ok_or_else(refused)?;
     let user = api.store.user(session.user).await?.ok_or_else(refused)?;
+    // The account is neither suspended nor closed.
+    api.voices.of(user.account).ok_or_else(refused)?;
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let proof = headers.get(CSRF).map(|value| value.as_bytes()).unwrap_or_default();
     let proven = bool::from(proof.ct_eq(session.csrf.expose().as_bytes()));

@@ -111,12 +111,23 @@ fn show(of: &TrunkLine) -> Value {
     })
 }
 
-pub(super) async fn trunks(State(app): State<App>, _: Asked) -> Outcome {
-    let all: Vec<Value> = app.lines.trunks().iter().map(show).collect();
+/// Trunks are the installation's: its first account sees them.
+pub(super) async fn trunks(State(app): State<App>, asked: Asked) -> Outcome {
+    let trunks = if is_first(&app, &asked) { app.lines.trunks() } else { Vec::new() };
+    let all: Vec<Value> = trunks.iter().map(show).collect();
     Ok(ok(json!({ "trunks": all })))
 }
 
-pub(super) async fn registrations(State(app): State<App>, _: Asked) -> Outcome {
+fn is_first(app: &App, asked: &Asked) -> bool {
+    asked.account == app.voices.first().account()
+}
+
+/// The account's phones; to the first account also those that are nobody's, of users of SIP domains.
+pub(super) async fn registrations(State(app): State<App>, asked: Asked) -> Outcome {
+    let theirs = |of: &PhoneLine| match app.phones.account_of(&of.user) {
+        Some(account) => account == asked.account,
+        None => is_first(&app, &asked),
+    };
     let show = |of: PhoneLine| {
         json!({
             "user": of.user,
@@ -126,6 +137,7 @@ pub(super) async fn registrations(State(app): State<App>, _: Asked) -> Outcome {
             "expires_in_s": of.expires_in.as_secs(),
         })
     };
-    let all: Vec<Value> = app.lines.registrations(REGISTRATIONS_MAX).into_iter().map(show).collect();
+    let all: Vec<Value> =
+        app.lines.registrations(REGISTRATIONS_MAX).into_iter().filter(theirs).map(show).collect();
     Ok(ok(json!({ "registrations": all })))
 }

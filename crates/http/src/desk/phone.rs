@@ -81,7 +81,7 @@ pub(super) async fn choose(
         true => Request::OpenLine { workspace: ws, worker: wk, to: contact.clone() },
         false => Request::CloseLine { worker: wk },
     };
-    done(app.voice.request(request).await?)?;
+    done(app.voice(asked.account)?.request(request).await?)?;
     app.desks.touch(ws, wk).await;
     Ok(ok(json!({ "worker_sid": wk, "contact_uri": contact, "line": line })))
 }

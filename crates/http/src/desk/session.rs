@@ -225,7 +225,7 @@ pub(super) async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Re
     app.store.user_session_remove(session.digest).await?;
     if let Some(worker) = user.worker {
         // Their shift is over: the phone on the table is let go.
-        app.voice.request(CallRequest::CloseLine { worker }).await?;
+        app.voice(user.account)?.request(CallRequest::CloseLine { worker }).await?;
     }
     info!(user.sid = %user.sid, "{} signed out", user.login);
     Ok(with_cookie(&app, deleted().into_response(), "", Duration::ZERO))

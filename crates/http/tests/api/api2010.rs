@@ -64,6 +64,7 @@ async fn outside_development_only_pooled_numbers_can_be_had() {
 #[tokio::test]
 async fn a_call_is_made_shown_changed_and_ended() {
     let mut house = House::open().await;
+    house.post(&at("/IncomingPhoneNumbers.json"), &[("PhoneNumber", "+15550100001")]).await.is(201);
     let new = [("To", "+15550199999"), ("From", "+15550100001"), ("Twiml", "<Response><Pause/></Response>")];
     let made = house.post(&at("/Calls.json"), &new).await;
     let ca = made.is(201).sid();
@@ -103,6 +104,8 @@ async fn calls_refuse_what_they_must() {
         (vec![to, from, twiml, ("Timeout", "0")], 21208),
         (vec![to, from, twiml, ("SendDigits", "hello")], 21206),
         (vec![to, from, ("ApplicationSid", "AP1")], 21218),
+        (vec![to, from, twiml], 21210),
+        (vec![to, ("From", "sip:desk@pbx.example"), ("CallerId", "+15550100001"), twiml], 21210),
     ] {
         house.post(&at("/Calls.json"), &pairs).await.refused(400, code);
     }

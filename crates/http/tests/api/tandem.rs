@@ -139,6 +139,8 @@ async fn a_phones_password_is_kept_as_digests_only() {
 #[tokio::test]
 async fn a_call_has_a_timeline_and_a_task_an_explanation() {
     let house = House::open().await;
+    let numbers = format!("/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json");
+    house.post(&numbers, &[("PhoneNumber", "+15550100001")]).await.is(201);
     let new = [("To", "+15550199999"), ("From", "+15550100001"), ("Twiml", "<Response/>")];
     let ca = house.post(&format!("/2010-04-01/Accounts/{ACCOUNT}/Calls.json"), &new).await.is(201).sid();
     let story = house.get(&format!("/tandem/v1/Calls/{ca}/Timeline")).await.is(200).json();

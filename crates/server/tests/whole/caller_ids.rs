@@ -45,3 +45,38 @@ async fn a_caller_id_is_theirs_who_enter_its_code() {
     assert_eq!(it.rest.post(&ids, &[("PhoneNumber", "555")]).await.unwrap().code(), Some(21421));
     it.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validation_that_comes_to_nothing_is_told() {
+    const NOBODY: &str = "+15557779011";
+    let it = Scene::start().await;
+    it.trunk.expects(NOBODY, testkit::Outside::Declines);
+    let ids = it.rest.account_path("/OutgoingCallerIds.json");
+    let (declined, wrong) = (it.app.url("/declined"), it.app.url("/wrong"));
+    it.rest
+        .post(&ids, &[("PhoneNumber", NOBODY), ("StatusCallback", &*declined)])
+        .await
+        .unwrap()
+        .ok()
+        .unwrap();
+    let _declined = it.trunk.receives(WITHIN).await.unwrap();
+    let told = it.app.receives("/declined", WITHIN * 2, |_| true).await.unwrap();
+    assert_eq!((told.parameter("VerificationStatus"), told.parameter("To")), ("failed", NOBODY), "{told:?}");
+    assert!(told.signed, "{told:?}");
+
+    let form = [("PhoneNumber", FRIEND), ("StatusCallback", &*wrong)];
+    let asked = it.rest.post(&ids, &form).await.unwrap().ok().unwrap();
+    let code = if asked["validation_code"] == "000000" { "111111" } else { "000000" };
+    let friend = it.trunk.receives(WITHIN).await.unwrap();
+    for _ in 0..3 {
+        friend.hears(Heard::Speech, WITHIN).await.unwrap();
+        friend.presses(code).await;
+    }
+    let told = it.app.receives("/wrong", WITHIN * 2, |_| true).await.unwrap();
+    assert_eq!(told.parameter("VerificationStatus"), "failed", "{told:?}");
+    assert_eq!(told.parameter("OutgoingCallerIdSid"), "", "{told:?}");
+    friend.ends(WITHIN).await.unwrap();
+    assert_eq!(it.app.received("/wrong").len(), 1, "told once");
+    assert!(it.rest.list(&ids, "outgoing_caller_ids").await.unwrap().is_empty());
+    it.stop().await;
+}

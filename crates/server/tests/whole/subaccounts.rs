@@ -2,7 +2,7 @@
 
 use crate::scene::*;
 use serde_json::{Value, json};
-use testkit::{Rest, WITHIN, WebhookReceiver};
+use testkit::{Heard, Rest, Server, ServerOptions, Trunk, WITHIN, WebhookReceiver};
 
 /// A number of the subaccount.
 const THEIRS: &str = "+15550188001";
@@ -139,4 +139,35 @@ async fn accounts_keep_to_themselves() {
         assert_eq!(stranger.fetch(&of_it).await.unwrap().code(), Some(20404));
     }
     it.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subaccount_answers_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let trunk = Trunk::open().await.unwrap();
+    let options = || ServerOptions {
+        trunk: Some(trunk.uri()),
+        data: Some(folder.path().to_owned()),
+        ..Default::default()
+    };
+    let server = Server::start(options()).await.unwrap();
+    let rest = server.rest();
+    let made = rest.post("/2010-04-01/Accounts.json", &[]).await.unwrap().ok().unwrap();
+    let (sub, token) = (text(&made, "sid"), text(&made, "auth_token"));
+    let app = WebhookReceiver::start(&token).await.unwrap();
+    app.answers_twiml("/voice", "<Response><Say>hello</Say><Pause length=\"20\"/></Response>");
+    let url = app.url("/voice");
+    let numbers = format!("/2010-04-01/Accounts/{sub}/IncomingPhoneNumbers.json");
+    rest.post(&numbers, &[("PhoneNumber", THEIRS), ("VoiceUrl", &*url)]).await.unwrap().ok().unwrap();
+    server.stop().await.unwrap();
+
+    let server = Server::start(options()).await.unwrap();
+    trunk.serves(server.sip());
+    let call = trunk.caller(CUSTOMER, CALLER).dials(THEIRS).await.unwrap();
+    call.hears(Heard::Speech, WITHIN).await.unwrap();
+    let asked = app.receives("/voice", WITHIN, |_| true).await.unwrap();
+    assert!(asked.signed, "{asked:?}");
+    assert_eq!(asked.parameter("AccountSid"), sub);
+    call.hangs_up().await.unwrap();
+    server.stop().await.unwrap();
 }

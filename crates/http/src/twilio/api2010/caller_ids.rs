@@ -5,10 +5,10 @@ use super::sip::{find, listed, removed};
 use crate::answer::{Outcome, ok};
 use crate::ask::{App, Asked, At};
 use crate::store_page;
-use crate::validations::{VALIDATION_DOCUMENTS, Validation};
+use crate::validations::{VALIDATION_DOCUMENTS, VALIDATION_ENDED, Validation};
 use axum::extract::State;
 use base::{AccountSid, PhoneNumber, PhoneNumberSid};
-use engine::call::port::{NewCall, Program, Request, Response};
+use engine::call::port::{Input, Method, NewCall, Program, Request, Response, StatusCallback, Webhook};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::model::NumberFilter;
@@ -74,6 +74,22 @@ async fn filtered(app: App, ac: AccountSid, asked: Asked, filters: Vec<(String, 
     Ok(ok(Listing { path, key: "outgoing_caller_ids", filters, query }.v2010(page)))
 }
 
+/// Whether a call to `to` may show `from`: a number of the account's, or one that it has proved to be its own. Clients show
+/// their names, and a SIP address is shown whatever one likes.
+pub(super) async fn check(app: &App, ac: AccountSid, to: &str, from: &str) -> Result<(), ApiError> {
+    let Ok(from) = from.parse::<PhoneNumber>() else { return Ok(()) };
+    if to.starts_with("sip:") || to.starts_with("sips:") {
+        return Ok(());
+    }
+    if app.store.number_called(from.clone()).await?.is_some_and(|of| of.account == ac) {
+        return Ok(());
+    }
+    let all = store::Page { limit: store::PAGE_ROWS_MAX, start: store::Start::First };
+    let proved = app.store.resources(ac, ResourceKind::CallerId, None, all).await?.rows;
+    let is = |resource: &Resource| matches!(resource, Resource::CallerId(id) if id.phone_number == from);
+    if proved.iter().any(is) { Ok(()) } else { Err(ApiError::of(21210)) }
+}
+
 /// Calls the number and asks for the code that is answered here.
 pub(super) async fn create(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
     own(&asked, ac)?;
@@ -95,7 +111,11 @@ pub(super) async fn create(State(app): State<App>, At(ac): At<AccountSid>, asked
     if !app.validations.begin(validation) {
         return Err(ApiError::unavailable("too many caller IDs are being validated").into());
     }
-    let call = call(&app, ac, sid, &number, delay, extension).await?;
+    let made = call(&app, ac, sid, &number, delay, extension).await;
+    if made.is_err() {
+        app.validations.give_up(sid);
+    }
+    let call = made?;
     app.validations.called(sid, call);
     info!(number.sid = %sid, account.sid = %ac, call.sid = %call, "caller ID {sid} is being validated by call {call}");
     Ok(ok(json!({
@@ -119,6 +139,7 @@ async fn call(
     let ours = app.store.numbers(ac, NumberFilter::default(), first).await?.rows.pop();
     let from = ours.map_or_else(|| number.to_string(), |ours| ours.number.to_string());
     let action = format!("{}{VALIDATION_DOCUMENTS}{sid}", app.public_url.trim_end_matches('/'));
+    let ended = Webhook { url: format!("{action}{VALIDATION_ENDED}"), method: Method::Post };
     let pause = if delay > 0 { format!("<Pause length=\"{delay}\"/>") } else { String::new() };
     let twiml = format!(
         "<Response>{pause}<Gather numDigits=\"6\" timeout=\"10\" action=\"{action}\">\
@@ -129,7 +150,7 @@ async fn call(
         from,
         program: Program::Inline(twiml),
         fallback: None,
-        status_callback: None,
+        status_callback: Some(StatusCallback { webhook: ended, events: vec!["completed".to_owned()] }),
         send_digits: extension,
         timeout: RINGS,
         time_limit: None,
@@ -174,6 +195,9 @@ pub(super) async fn remove(
     asked: Asked,
 ) -> Outcome {
     own(&asked, ac)?;
-    one(&app, ac, pn).await?;
+    let id = one(&app, ac, pn).await?;
+    if let Ok(voice) = app.voice(ac) {
+        voice.input(Input::CallerIdRemoved(id.phone_number)).await?;
+    }
     removed(&app, ac, &pn.to_string()).await
 }

@@ -1,6 +1,6 @@
 //! Calls: made, shown, and changed while they live.
 
-use super::own;
+use super::{caller_ids, own};
 use crate::answer::{Outcome, created, deleted, ok};
 use crate::ask::{App, Asked, At};
 use crate::{ReadyState, store_page};
@@ -38,7 +38,9 @@ pub(super) async fn create(State(app): State<App>, At(ac): At<AccountSid>, asked
     if app.readiness.state() == ReadyState::Draining {
         return Err(ApiError::unavailable("new calls are refused while the server drains").into());
     }
-    let call = answered(app.active_voice(ac)?.request(Request::CreateCall(new)).await?)?;
+    let voice = app.active_voice(ac)?;
+    caller_ids::check(&app, ac, &new.to, &new.from).await?;
+    let call = answered(voice.request(Request::CreateCall(new)).await?)?;
     info!(call.sid = %call.sid, account.sid = %ac, "call {} was created", call.sid);
     Ok(created(api2010::call(ac, &call)))
 }

@@ -1,6 +1,6 @@
 //! Conferences and who is in them.
 
-use super::own;
+use super::{caller_ids, own};
 use crate::answer::{Outcome, created, deleted, ok};
 use crate::ask::{App, Asked, At};
 use crate::store_page;
@@ -120,8 +120,9 @@ pub(super) async fn create_participant(
 ) -> Outcome {
     own(&asked, ac)?;
     let new = Box::new(shown::new_participant(&asked.params)?);
-    let made =
-        participant(app.active_voice(ac)?.request(Request::AddParticipant { conference, new }).await?)?;
+    let voice = app.active_voice(ac)?;
+    caller_ids::check(&app, ac, &new.call.to, &new.call.from).await?;
+    let made = participant(voice.request(Request::AddParticipant { conference, new }).await?)?;
     info!(call.sid = %made.call, conference.sid = %made.conference, "call {} was made to conference {}", made.call,
         made.conference);
     Ok(created(shown::participant(ac, &made)))
