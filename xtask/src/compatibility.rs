@@ -1,8 +1,9 @@
 //! `docs/reference/compatibility.md`: every operation of the specifications (TaskRouter, and the 2010 API as far as it is
-//! about calls) and every request of the JavaScript SDK's event bridge, with the tests that say which one they cover.
+//! about calls), every request of the JavaScript SDK's event bridge, and every element and attribute of TwiML, with the
+//! tests that say which one they cover.
 //!
-//! A test says so in a comment above it: `covers: POST /v1/Workspaces, GET /v1/Workspaces/{Sid}`, or for a request of the
-//! SDK `covers: EB Task.hold`.
+//! A test says so in a comment above it: `covers: POST /v1/Workspaces, GET /v1/Workspaces/{Sid}`, for a request of the
+//! SDK `covers: EB Task.hold`, and for TwiML `covers: twiml Dial.timeout Dial.record Hangup`.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,11 +33,22 @@ const PRODUCTS: &[Product] = &[
     },
 ];
 const REQUESTS: &str = "tests/openapi/event_bridge.requests.json";
-const TESTS: &[&str] = &["crates/http/tests", "crates/server/tests", "tests/sdk/python", "tests/sdk/node"];
+const TESTS: &[&str] = &[
+    "crates/http/tests",
+    "crates/server/tests",
+    "tests/sdk/python",
+    "tests/sdk/node",
+    "crates/twiml/tests",
+    "crates/engine/tests",
+    "crates/gateway/tests",
+];
 const TABLE: &str = "docs/reference/compatibility.md";
 const TAG: &str = "covers: ";
 /// How a request of the event bridge is told from an operation.
 const BRIDGE: &str = "EB ";
+
+/// How an element or attribute of TwiML is told from either.
+const TWIML: &str = "twiml ";
 
 /// Writes the table.
 pub fn write(root: &Path) -> Result<(), String> {
@@ -103,16 +115,20 @@ fn served<'a>(text: &'a str, root: &'a str) -> impl Iterator<Item = (String, boo
 
 /// The operations that tests of one file name, with the test's name.
 fn tagged(text: &str) -> Vec<(String, String)> {
-    let mut waiting: Vec<&str> = Vec::new();
+    let mut waiting: Vec<String> = Vec::new();
     let mut found = Vec::new();
     for line in text.lines().map(str::trim) {
         let comment = line.starts_with("//") || line.starts_with('#');
         if let Some((_, operations)) = line.split_once(TAG).filter(|_| comment) {
-            waiting.extend(
-                operations.split(',').map(str::trim).filter(|o| o.contains(" /") || o.starts_with(BRIDGE)),
-            );
+            for part in operations.split(',').map(str::trim) {
+                match part.strip_prefix(TWIML) {
+                    Some(words) => waiting.extend(words.split_whitespace().map(|w| format!("{TWIML}{w}"))),
+                    None if part.contains(" /") || part.starts_with(BRIDGE) => waiting.push(part.to_owned()),
+                    None => {}
+                }
+            }
         } else if let Some(name) = test_name(line).filter(|_| !waiting.is_empty()) {
-            found.extend(waiting.drain(..).map(|operation| (operation.to_owned(), name.to_owned())));
+            found.extend(waiting.drain(..).map(|operation| (operation, name.to_owned())));
         }
     }
     found
@@ -140,6 +156,11 @@ fn table(root: &Path) -> Result<(String, Vec<String>), String> {
     let requests: BTreeMap<String, String> =
         serde_json::from_str(&read(&root.join(REQUESTS))?).map_err(|e| format!("{REQUESTS}: {e}"))?;
     known.extend(requests.keys().map(|request| format!("{BRIDGE}{request}")));
+    for word in twiml::VOCABULARY {
+        known.insert(format!("{TWIML}{}", word.element));
+        let all = word.used.iter().chain(word.accepted);
+        known.extend(all.map(|attribute| format!("{TWIML}{}.{attribute}", word.element)));
+    }
     let mut tests: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut wrong = Vec::new();
     for file in TESTS.iter().flat_map(|folder| files(&root.join(folder))) {
@@ -171,6 +192,7 @@ fn table(root: &Path) -> Result<(String, Vec<String>), String> {
         text.push_str(&section(root, product, &tests, &mut wrong)?);
     }
     text.push_str(&bridge(&requests, &tests, &mut wrong));
+    text.push_str(&documents(&tests, &mut wrong));
     Ok((text, wrong))
 }
 
@@ -195,6 +217,59 @@ fn bridge(
          Addresses are below `Workspaces/{{WorkspaceSid}}/`. Tests in crates/server/tests have real phones.\n\n\
          | Request | Asks | Tests |\n|---|---|---|\n{rows}",
         requests.len()
+    )
+}
+
+/// The elements and attributes of TwiML.
+fn documents(tests: &BTreeMap<String, BTreeSet<String>>, wrong: &mut Vec<String>) -> String {
+    let shown = |key: &str| {
+        let covered = tests.get(&format!("{TWIML}{key}"));
+        covered.map(|names| names.iter().cloned().collect::<Vec<_>>().join("<br>"))
+    };
+    let mut rows = String::new();
+    let mut count = 0;
+    for word in twiml::VOCABULARY {
+        let element = word.element;
+        let mut of_attributes = false;
+        let mut more = String::new();
+        for attribute in word.used {
+            let covered = shown(&format!("{element}.{attribute}"));
+            of_attributes |= covered.is_some();
+            count += usize::from(covered.is_some());
+            if covered.is_none() {
+                let tag = format!("{TAG}{TWIML}{element}.{attribute}");
+                wrong.push(format!("<{element} {attribute}> has no test: tag one with `{tag}`"));
+            }
+            let covered = covered.unwrap_or_else(|| "no test".to_owned());
+            more.push_str(&format!("| | `{attribute}` | used | {covered} |\n"));
+        }
+        for attribute in word.accepted {
+            more.push_str(&format!("| | `{attribute}` | accepted, without a meaning | |\n"));
+        }
+        let own = shown(element);
+        if own.is_none() && !of_attributes {
+            wrong.push(format!("<{element}> has no test: tag one with `{TAG}{TWIML}{element}`"));
+        }
+        rows.push_str(&format!("| `<{element}>` | | used | {} |\n{more}", own.unwrap_or_default()));
+    }
+    let skipped = [
+        ("verb", twiml::SKIPPED_VERBS, "skipped"),
+        ("noun of `<Start>`, `<Stop>`, `<Connect>`", twiml::SKIPPED_NOUNS, "skipped"),
+        ("noun of `<Dial>`", twiml::SKIPPED_PARTIES, "skipped"),
+        ("markup in `<Say>`", twiml::UNHEARD_TAGS, "its words are said plainly"),
+    ];
+    for (kind, names, handling) in skipped {
+        for name in names {
+            rows.push_str(&format!("| `<{name}>` | | {kind}: {handling}, with a warning (12200) | |\n"));
+        }
+    }
+    format!(
+        "\n## TwiML: {count} attributes with an effect\n\n\
+         From `twiml::VOCABULARY`, where the reader of documents looks up what it knows. What has no meaning here is held by\n\
+         `what_has_no_meaning_here_is_accepted_without_a_warning`, what is skipped by `verbs_that_are_not_performed_are_named`,\n\
+         `nouns_that_are_not_performed_are_named_and_the_document_goes_on` (crates/twiml/tests/documents.rs) and\n\
+         `markup_that_cannot_be_heard_is_told_once` (crates/twiml/tests/speech.rs).\n\n\
+         | Element | Attribute | Handling | Tests |\n|---|---|---|---|\n{rows}"
     )
 }
 
@@ -257,6 +332,8 @@ mod tests {
         let python = "# covers: POST /v1/A\n# covers: GET /v1/A/{Sid}\ndef made(x):";
         assert_eq!(tagged(python), tagged(rust));
         assert_eq!(tagged("  // covers: POST /v1/A\n  it('made', async () => {"), [made("POST /v1/A")]);
+        let twiml = "// covers: twiml Dial.timeout Hangup\nfn made() {}";
+        assert_eq!(tagged(twiml), [made("twiml Dial.timeout"), made("twiml Hangup")]);
         assert!(tagged("let text = \"covers: POST /v1/A\";\nfn made() {}").is_empty());
     }
 

@@ -197,8 +197,12 @@ async fn music_tones_and_speech_are_heard_and_end_once() {
     assert_eq!(plane.end_of(2).await, PlayEnd::Stopped);
     until("silence is heard", || ana.hears_nothing()).await;
 
-    let speech =
-        Prompt::Speech { text: "Please hold.".into(), language: "en-US".into(), voice: "woman".into() };
+    let speech = Prompt::Speech {
+        text: "Please hold.".into(),
+        language: "en-US".into(),
+        voice: "woman".into(),
+        delivery: Default::default(),
+    };
     ana.forgets();
     plane.play(
         1,
@@ -210,7 +214,12 @@ async fn music_tones_and_speech_are_heard_and_end_once() {
     let loudest = ana.last(16_000).chunks(1_600).map(level).fold(-100.0, f64::max);
     assert!(loudest > -30.0, "{loudest}");
 
-    let strange = Prompt::Speech { text: "x".into(), language: "tlh-QQ".into(), voice: "woman".into() };
+    let strange = Prompt::Speech {
+        text: "x".into(),
+        language: "tlh-QQ".into(),
+        voice: "woman".into(),
+        delivery: Default::default(),
+    };
     plane.play(1, 4, vec![strange], Turns::Times(1));
     assert!(matches!(plane.end_of(4).await, PlayEnd::Failed { code: 13_512, .. }));
     plane.play(1, 5, vec![Prompt::HoldMusic], Turns::Forever);

@@ -144,7 +144,7 @@ pub enum Prompt {
     /// An MP3 or WAV file by absolute URL (fetched once, cached by its validators).
     Url(Arc<str>),
     /// Text to speech. `voice` as in TwiML; unknown voices fall back by language.
-    Speech { text: Arc<str>, language: Arc<str>, voice: Arc<str> },
+    Speech { text: Arc<str>, language: Arc<str>, voice: Arc<str>, delivery: Delivery },
     /// Silence of this length.
     Silence(Duration),
     /// Our own hold music, one turn of the loop.
@@ -155,6 +155,23 @@ pub enum Prompt {
     Beep,
     /// In-band DTMF tones and pauses: `0-9A-D*#`, `w` half a second, `W` a second. Sent as RFC 4733 where agreed.
     Digits(Arc<str>),
+}
+
+/// How words are said, beside their voice and language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Delivery {
+    /// Speed in percent of the voice's own.
+    pub rate: u16,
+    /// Pitch in percent of the voice's own.
+    pub pitch: u16,
+    /// Louder or quieter than the voice's own, in dB; `i8::MIN` is silence.
+    pub volume: i8,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self { rate: 100, pitch: 100, volume: 0 }
+    }
 }
 
 /// How many times a list of prompts is played.

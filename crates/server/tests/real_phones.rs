@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use testkit::{
-    Baresip, Centre, DEV_ACCOUNT, Outside, Server, ServerOptions, TONES, Tone, Trunk, WITHIN, free_udp_port,
+    Baresip, Centre, DEV_ACCOUNT, DEV_TOKEN, Outside, Server, ServerOptions, TONES, Tone, Trunk, WITHIN,
+    WebhookReceiver, free_udp_port,
 };
 
 const SCENARIO: &str = include_str!("sipp/call.xml");
+const ANSWERS: &str = include_str!("sipp/answers.xml");
 /// A prompt before the phone rings.
 const PROMPT: Duration = Duration::from_secs(20);
 
@@ -219,5 +221,92 @@ async fn baresip_goes_where_a_document_refers_it_and_says_how_that_went() {
     let has = |text: &str, sip: u64| said.iter().any(|(t, data)| *t == text && data["sip"] == sip);
     assert!(has("answered the REFER", 202) && has("says how the REFER goes", 200), "{said:#?}");
     drop((ana, bo));
+    server.stop().await.unwrap();
+}
+
+/// What somebody says, in PCMU: words by a voice, or none.
+fn said(folder: &Path, words: &str) -> Vec<u8> {
+    if words.is_empty() {
+        return Vec::new();
+    }
+    let wav = folder.join("words.wav");
+    let flite = Command::new("flite").args(["-voice", "kal", "-t", words, "-o"]).arg(&wav).status();
+    assert!(flite.unwrap().success());
+    let wav = std::fs::read(wav).unwrap();
+    assert_eq!(u32::from_le_bytes(wav[24..28].try_into().unwrap()), 8_000, "as it is sent");
+    wav[44..]
+        .chunks_exact(2)
+        .map(|pair| testkit::ulaw_encode(i16::from_le_bytes([pair[0], pair[1]])))
+        .collect()
+}
+
+/// 1000 Hz for half a second.
+fn beep() -> Vec<u8> {
+    let sample = |n: u32| 6000.0 * (std::f64::consts::TAU * f64::from(n) / 8.0).sin();
+    (0..4_000).map(|n| testkit::ulaw_encode(sample(n) as i16)).collect()
+}
+
+fn silence(ms: usize) -> Vec<u8> {
+    vec![0xFF; ms * 8]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs sipp and flite"]
+async fn a_greeting_with_its_beep_a_person_and_nobody_are_told_apart() {
+    const GREETING: &str = "Hello, you have reached the office. There is nobody here at the moment. \
+                            Please leave a message after the tone.";
+    let (server, port) = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let rest = server.rest();
+    let app = WebhookReceiver::start(DEV_TOKEN).await.unwrap();
+    app.answers_twiml("/answered", "<Response><Hangup/></Response>");
+    app.answers_twiml("/waits", "<Response><Pause length=\"30\"/></Response>");
+    let greeting = said(folder.path(), GREETING);
+    let spoken = Duration::from_millis(greeting.len() as u64 / 8);
+    assert!(spoken > Duration::from_secs(4), "{spoken:?}");
+    let machine = [silence(400), greeting, silence(500), beep(), silence(8_000)].concat();
+    let person = [silence(300), said(folder.path(), "Hello?"), silence(8_000)].concat();
+    for (sounds, detection, background, by, least, most) in [
+        (&machine, "DetectMessageEnd", false, "machine_end_beep", spoken, spoken + Duration::from_secs(4)),
+        (&machine, "DetectMessageEnd", true, "machine_end_beep", spoken, spoken + Duration::from_secs(4)),
+        (&machine, "Enable", false, "machine_start", Duration::from_millis(2_400), Duration::from_secs(4)),
+        (&person, "DetectMessageEnd", false, "human", Duration::from_millis(1_200), Duration::from_secs(4)),
+        (&person, "Enable", true, "human", Duration::from_millis(1_200), Duration::from_secs(4)),
+        (&silence(12_000), "Enable", false, "unknown", Duration::from_secs(5), Duration::from_secs(7)),
+    ] {
+        let sound = folder.path().join("sound.ul");
+        std::fs::write(&sound, sounds).unwrap();
+        let scenario = folder.path().join("answers.xml");
+        std::fs::write(&scenario, ANSWERS.replace("SOUND_FILE", &sound.display().to_string())).unwrap();
+        let mut sipp = Command::new("sipp");
+        sipp.arg("-sf").arg(&scenario).args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", &port.to_string()]);
+        sipp.args(["-m", "1", "-nostdin", "-timeout", "60s", "-timeout_error"]).current_dir(folder.path());
+        let mut answers = sipp.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let [document, who] =
+            [if background { "/waits" } else { "/answered" }, "/who"].map(|path| app.url(path));
+        let mut form = vec![
+            ("To", "+15557779001"),
+            ("From", "+15550100001"),
+            ("Url", &*document),
+            ("MachineDetection", detection),
+        ];
+        if background {
+            form.extend([("AsyncAmd", "true"), ("AsyncAmdStatusCallback", &*who)]);
+        }
+        let made = rest.post(&rest.account_path("/Calls.json"), &form).await.unwrap().ok().unwrap();
+        let call = made["sid"].as_str().unwrap().to_owned();
+        let path = if background { "/who" } else { "/answered" };
+        let told = app.receives(path, WITHIN * 3, |r| r.parameter("CallSid") == call).await.unwrap();
+        assert!(told.signed);
+        assert_eq!(told.parameter("AnsweredBy"), by, "{detection}: {told:?}");
+        let took = Duration::from_millis(told.parameter("MachineDetectionDuration").parse().unwrap());
+        assert!((least..most).contains(&took), "{by} after {took:?}, the greeting takes {spoken:?}");
+        if background {
+            assert_eq!(app.received("/waits").last().unwrap().parameter("AnsweredBy"), "", "it did not wait");
+            let path = rest.account_path(&format!("/Calls/{call}.json"));
+            rest.post(&path, &[("Status", "completed")]).await.unwrap().ok().unwrap();
+        }
+        assert!(answers.wait().unwrap().success(), "{}", server.log());
+    }
     server.stop().await.unwrap();
 }

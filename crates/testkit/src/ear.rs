@@ -180,6 +180,11 @@ impl Ear {
         self.frames.len()
     }
 
+    /// Root mean square of every frame so far, in order: 20 ms each, as they were played.
+    pub fn levels(&self) -> impl Iterator<Item = f64> {
+        self.frames.iter().map(|frame| frame.rms)
+    }
+
     /// When `tone` (alone or with others) was first heard after `since`: its first frame of a run of three.
     pub fn first(&self, tone: Tone, since: Instant) -> Option<Instant> {
         let after = &self.frames[self.frames.partition_point(|f| f.at < since)..];

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use hmac::{Hmac, Mac};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -68,6 +68,8 @@ struct Shared {
     token: String,
     address: SocketAddr,
     scripts: Mutex<HashMap<String, VecDeque<Scripted>>>,
+    /// Paths that take signed requests only.
+    guarded: Mutex<HashSet<String>>,
     received: Mutex<Vec<Received>>,
     count: watch::Sender<usize>,
 }
@@ -82,6 +84,7 @@ impl WebhookReceiver {
             token: token.to_owned(),
             address,
             scripts: Mutex::default(),
+            guarded: Mutex::default(),
             received: Mutex::default(),
             count: watch::channel(0).0,
         });
@@ -116,6 +119,11 @@ impl WebhookReceiver {
     /// `path` answers from now on with this status and a `Location`.
     pub fn redirects(&self, path: &str, status: u16, location: &str) {
         self.answers(path, status, LOCATION, location);
+    }
+
+    /// `path` answers 403 from now on to what is not signed rightly.
+    pub fn refuses_unsigned(&self, path: &str) {
+        self.shared.guarded.lock().expect("only read and set").insert(path.to_owned());
     }
 
     /// Everything that came to `path`.
@@ -198,6 +206,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         }
     }
     shared.count.send_modify(|count| *count += 1);
+    if !signed && shared.guarded.lock().expect("only read and set").contains(&path) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
     let scripted = {
         let mut scripts = shared.scripts.lock().expect("only read and set");
         scripts.get_mut(&path).and_then(|s| if s.len() > 1 { s.pop_front() } else { s.front().cloned() })

@@ -9,17 +9,23 @@ mod dial;
 mod document;
 mod print;
 mod read;
+mod say;
 mod stream;
 mod template;
 mod uri;
 mod verb;
+mod vocabulary;
 
 pub use dial::*;
 pub use document::{
     ATTRIBUTES_MAX, BYTES_MAX, DEPTH_MAX, Document, NODES_MAX, Parsed, TwimlError, VERBS_MAX, WARNINGS_MAX,
     Warning,
 };
-pub use stream::{Connect, PARAMETERS_MAX, STREAMS_MAX, Stream, StreamTrack};
+pub use say::*;
+pub use stream::{
+    CallRecording, Connect, PARAMETERS_MAX, STREAMS_MAX, Started, Stopped, Stream, StreamTrack,
+};
 pub use template::{TemplateError, fill};
 pub use uri::{ResolveError, resolve};
 pub use verb::*;
+pub use vocabulary::{SKIPPED_NOUNS, SKIPPED_PARTIES, SKIPPED_VERBS, UNHEARD_TAGS, VOCABULARY, Word};

@@ -8,7 +8,8 @@ use crate::read::{
     BEEPS, CALL_EVENTS, CONFERENCE_EVENTS, DIAL_RECORDS, RECORDING_EVENTS, SILENCE_MS, SPEECH_END_MS,
     SPEECH_MS, TRACKS,
 };
-use crate::stream::{Connect, Stream};
+use crate::say::{Delivery, Say, SayPart, Words};
+use crate::stream::{CallRecording, Connect, Started, Stopped, Stream};
 use crate::verb::*;
 use std::fmt;
 use std::time::Duration;
@@ -157,14 +158,20 @@ impl Xml {
             Verb::Record(record) => self.record(record),
             Verb::Dial(dial) => self.dial(dial),
             Verb::Enqueue(enqueue) => self.enqueue(enqueue),
-            Verb::Start(streams) => {
+            Verb::Start(started) => {
                 self.open("Start").out.push('>');
-                streams.iter().for_each(|stream| self.stream(stream));
+                started.iter().for_each(|noun| match noun {
+                    Started::Stream(stream) => self.stream(stream),
+                    Started::Recording(recording) => self.recording(recording),
+                });
                 self.close("Start");
             }
-            Verb::Stop(names) => {
+            Verb::Stop(stopped) => {
                 self.open("Stop").out.push('>');
-                names.iter().for_each(|name| self.open("Stream").attribute("name", name).empty());
+                stopped.iter().for_each(|noun| match noun {
+                    Stopped::Stream(name) => self.open("Stream").attribute("name", name).empty(),
+                    Stopped::Recording(name) => self.open("Recording").attribute("name", name).empty(),
+                });
                 self.close("Stop");
             }
             Verb::Connect(connect) => self.connect(connect),
@@ -207,12 +214,61 @@ impl Xml {
         self.close("Stream");
     }
 
+    fn recording(&mut self, recording: &CallRecording) {
+        self.open("Recording")
+            .optional("name", recording.name.as_deref())
+            .unless("channels", if recording.dual { "dual" } else { "mono" }, "dual")
+            .word("track", recording.track, &TRACKS)
+            .unless("trim", trim_text(recording.trim), "trim-silence")
+            .status("recordingStatusCallback", recording.status.as_ref(), &RECORDING_EVENTS)
+            .empty();
+    }
+
     fn say(&mut self, say: &Say) {
         self.open("Say")
             .optional("voice", say.voice.as_deref())
             .unless("language", say.language.as_str(), "en-US")
             .unless("loop", say.times, 1)
-            .content("Say", &say.text);
+            .out
+            .push('>');
+        for (at, part) in say.parts.iter().enumerate() {
+            match part {
+                SayPart::Words(words) => {
+                    // What is said alike is one part, so a blank between parts is lost in reading.
+                    if at > 0 {
+                        self.out.push(' ');
+                    }
+                    self.words(words);
+                }
+                SayPart::Pause(length) => {
+                    self.open("break").attribute("time", &format!("{}ms", length.as_millis())).empty();
+                }
+            }
+        }
+        self.close("Say");
+    }
+
+    fn words(&mut self, words: &Words) {
+        if let Some(language) = &words.language {
+            self.open("lang").attribute("xml:lang", language).out.push('>');
+        }
+        let Delivery { rate, pitch, volume } = words.delivery;
+        let changed = words.delivery != Delivery::default();
+        if changed {
+            self.open("prosody").unless("rate", format!("{rate}%"), "100%".to_owned());
+            let pitch = i32::from(pitch) - 100;
+            self.unless("pitch", format!("{pitch:+}%"), "+0%".to_owned());
+            let volume =
+                if volume == Delivery::SILENT { "silent".to_owned() } else { format!("{volume:+}dB") };
+            self.unless("volume", volume, "+0dB".to_owned()).out.push('>');
+        }
+        escape_into(&mut self.out, &words.text);
+        if changed {
+            self.close("prosody");
+        }
+        if words.language.is_some() {
+            self.close("lang");
+        }
     }
 
     fn play(&mut self, play: &Play) {

@@ -1,11 +1,51 @@
 //! `<Start>`, `<Connect>`, `<Stop>` and what stands in them.
 
+use crate::dial::{RecordingEvent, RecordingTrack, StatusHook};
 use crate::verb::Hook;
 
 /// Most streams of a call at a time.
 pub const STREAMS_MAX: usize = 4;
 /// Most parameters of one stream.
 pub const PARAMETERS_MAX: usize = 99;
+
+/// What `<Start>` begins beside the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Started {
+    /// An application hears the call.
+    Stream(Stream),
+    /// The call is recorded.
+    Recording(CallRecording),
+}
+
+/// What `<Stop>` ends, by the name it was begun under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// A stream.
+    Stream(String),
+    /// A recording.
+    Recording(String),
+}
+
+/// `<Recording>`: the call is recorded from now on, until it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecording {
+    /// What `<Stop>` may call it.
+    pub name: Option<String>,
+    /// Each side has a channel of its own; else both are in one.
+    pub dual: bool,
+    /// Which side is recorded.
+    pub track: RecordingTrack,
+    /// Trims silence off both ends.
+    pub trim: bool,
+    /// Told about it.
+    pub status: Option<StatusHook<RecordingEvent>>,
+}
+
+impl Default for CallRecording {
+    fn default() -> Self {
+        Self { name: None, dual: true, track: RecordingTrack::Both, trim: true, status: None }
+    }
+}
 
 /// `<Connect>`: the call talks with an application until that ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,13 @@
 //! The verbs.
 
 use crate::dial::{Dial, RecordingEvent, StatusHook};
-use crate::stream::{Connect, Stream};
+use crate::say::Say;
+use crate::stream::{Connect, Started, Stopped};
 use base::WorkflowSid;
 use std::time::Duration;
 
 /// How often `loop="0"` plays.
 pub const LOOP_MAX: u32 = 1000;
-/// Longest text of one `<Say>`, in characters.
-pub const SAY_CHARS_MAX: usize = 4096;
 /// Longest queue name, in characters.
 pub const QUEUE_NAME_CHARS_MAX: usize = 64;
 /// Most hints of one `<Gather>`.
@@ -33,10 +32,10 @@ pub enum Verb {
     Dial(Box<Dial>),
     /// Waits in a queue.
     Enqueue(Enqueue),
-    /// Has an application hear the call from now on, beside what follows.
-    Start(Vec<Stream>),
-    /// Ends streams by their names.
-    Stop(Vec<String>),
+    /// Has an application hear the call, or records it, from now on and beside what follows.
+    Start(Vec<Started>),
+    /// Ends streams and recordings by their names.
+    Stop(Vec<Stopped>),
     /// Talks with an application until that ends it.
     Connect(Connect),
     /// Leaves the queue whose wait document this is.
@@ -89,19 +88,6 @@ pub struct Hook {
     pub url: String,
     /// How.
     pub method: Method,
-}
-
-/// `<Say>`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Say {
-    /// What is said, without markup.
-    pub text: String,
-    /// `man`, `woman`, `Polly.Joanna`, …; `None` is the default voice.
-    pub voice: Option<String>,
-    /// `en-US`
-    pub language: String,
-    /// How often; `loop="0"` is [`LOOP_MAX`].
-    pub times: u32,
 }
 
 /// `<Play>`

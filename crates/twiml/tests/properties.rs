@@ -34,11 +34,26 @@ fn language() -> impl Strategy<Value = String> {
 }
 
 fn say() -> impl Strategy<Value = Say> {
-    (words(), of(words()), language(), times()).prop_map(|(text, voice, language, times)| Say {
-        text,
+    (parts(), of(words()), language(), times()).prop_map(|(parts, voice, language, times)| Say {
+        parts,
         voice,
         language,
         times,
+    })
+}
+
+/// Words and pauses by turns: what is said alike would be one part.
+fn parts() -> impl Strategy<Value = Vec<SayPart>> {
+    let volume = prop_oneof![Just(Delivery::SILENT), -40i8..=20];
+    let delivery =
+        (20u16..=200, 67u16..=150, volume).prop_map(|(rate, pitch, volume)| Delivery { rate, pitch, volume });
+    let said = (words(), of(language()), delivery, 1u64..=10_000);
+    prop::collection::vec(said, 1..4).prop_map(|all| {
+        let part = |(text, language, delivery, millis)| {
+            let words = SayPart::Words(Words { text, language, delivery });
+            [words, SayPart::Pause(Duration::from_millis(millis))]
+        };
+        all.into_iter().flat_map(part).collect()
     })
 }
 
@@ -255,6 +270,18 @@ fn record() -> impl Strategy<Value = Record> {
     })
 }
 
+fn started() -> impl Strategy<Value = Started> {
+    let tracks =
+        prop::sample::select(vec![RecordingTrack::Inbound, RecordingTrack::Outbound, RecordingTrack::Both]);
+    let recording = (of(words()), any::<bool>(), tracks, any::<bool>(), of(recording_status()))
+        .prop_map(|(name, dual, track, trim, status)| CallRecording { name, dual, track, trim, status });
+    prop_oneof![stream().prop_map(Started::Stream), recording.prop_map(Started::Recording)]
+}
+
+fn stopped() -> impl Strategy<Value = Stopped> {
+    prop_oneof![words().prop_map(Stopped::Stream), words().prop_map(Stopped::Recording)]
+}
+
 fn enqueue() -> impl Strategy<Value = Enqueue> {
     let queue = prop_oneof![
         words().prop_map(EnqueueTarget::Queue),
@@ -279,8 +306,8 @@ fn verb() -> impl Strategy<Value = Verb> {
         dial().prop_map(|dial| Verb::Dial(Box::new(dial))),
         enqueue().prop_map(Verb::Enqueue),
         Just(Verb::Leave),
-        prop::collection::vec(stream(), 1..3).prop_map(Verb::Start),
-        prop::collection::vec(words(), 1..3).prop_map(Verb::Stop),
+        prop::collection::vec(started(), 1..3).prop_map(Verb::Start),
+        prop::collection::vec(stopped(), 1..3).prop_map(Verb::Stop),
         (of(hook()), stream()).prop_map(|(action, stream)| {
             Verb::Connect(Connect { action, stream: Stream { track: StreamTrack::Inbound, ..stream } })
         }),

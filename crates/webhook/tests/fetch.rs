@@ -215,6 +215,45 @@ async fn the_fallback_is_told_what_went_wrong() {
 }
 
 #[tokio::test]
+async fn every_kind_of_failure_goes_to_the_fallback_with_its_code() {
+    let server = Server::start(|asked| match asked.path() {
+        "/fallback" => twiml(HELLO),
+        "/404" => reply(404, &[], ""),
+        "/500" => reply(500, &[], ""),
+        "/json" => reply(200, &[("Content-Type", "application/json")], "{}"),
+        "/empty" => reply(200, &[("Content-Type", "text/xml")], ""),
+        "/large" => reply(200, &[("Content-Type", "text/xml")], &"x".repeat(DOCUMENT_BYTES_MAX + 1)),
+        "/slow" => Reply::Silence,
+        "/close" => Reply::Close,
+        _ => moved(302, "/again"),
+    })
+    .await;
+    let outgoing = outgoing();
+    let dead = dead_port().await;
+    for (url, code) in [
+        (server.url("/404"), "11200"),
+        (server.url("/500"), "11200"),
+        (server.url("/json"), "12300"),
+        (server.url("/empty"), "11770"),
+        (server.url("/large"), "11750"),
+        (server.url("/slow#tt=200"), "11205"),
+        (server.url("/close"), "11205"),
+        (server.url("/again"), "11215"),
+        (server.url("/404#rc=9"), "11243"),
+        (format!("http://127.0.0.1:{dead}/"), "11205"),
+        ("http://no-such-host.invalid/".to_owned(), "11210"),
+    ] {
+        let fallback = Some(post(server.url("/fallback")));
+        let document = ask(&outgoing, Fetch { fallback, ..fetch(post(&url)) }).await.unwrap();
+        assert_eq!(document.body, HELLO, "{url}");
+        let form = server.asked().last().unwrap().form();
+        let [(code_name, told), (url_name, of)] = &form[3..] else { panic!("{url}: {form:?}") };
+        assert_eq!((&**code_name, &**told, &**url_name), ("ErrorCode", code, "ErrorUrl"), "{url}");
+        assert!(!of.is_empty() && url.starts_with(&**of), "{url} is told as {of}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_connection_and_an_unknown_host_have_their_codes() {
     let dead = dead_port().await;
     let error = ask(&outgoing(), fetch(post(format!("http://127.0.0.1:{dead}/")))).await.unwrap_err();

@@ -3,7 +3,7 @@
 
 use super::parameters::pair;
 use super::port::*;
-use super::program::speech;
+use super::program::spoken;
 use super::state::*;
 use super::switchboard::{FetchUse, Switchboard};
 use base::*;
@@ -170,16 +170,18 @@ fn prompts_of(frame: &Frame) -> Result<(Vec<Prompt>, Option<Webhook>), String> {
     let base = frame.base.as_deref();
     let mut prompts = Vec::new();
     for verb in &frame.document.verbs {
-        let (prompt, times) = match verb {
-            twiml::Verb::Say(say) => (speech(say), say.times),
+        let (once, times) = match verb {
+            twiml::Verb::Say(say) => (spoken(say), say.times),
             twiml::Verb::Play(play) => match &play.source {
                 twiml::PlaySource::Url(url) => {
                     let url = twiml::resolve(base, url).map_err(|e| e.message)?;
-                    (Prompt::Url(url.into()), play.times)
+                    (vec![Prompt::Url(url.into())], play.times)
                 }
-                twiml::PlaySource::Digits(digits) => (Prompt::Digits(digits.as_str().into()), play.times),
+                twiml::PlaySource::Digits(digits) => {
+                    (vec![Prompt::Digits(digits.as_str().into())], play.times)
+                }
             },
-            twiml::Verb::Pause(pause) => (Prompt::Silence(pause.length), 1),
+            twiml::Verb::Pause(pause) => (vec![Prompt::Silence(pause.length)], 1),
             twiml::Verb::Redirect(redirect) => {
                 let url = twiml::resolve(base, &redirect.url).map_err(|e| e.message)?;
                 let method = match redirect.method {
@@ -192,7 +194,8 @@ fn prompts_of(frame: &Frame) -> Result<(Vec<Prompt>, Option<Webhook>), String> {
             _ => return Err("13238: only Say, Play, Pause and Redirect may be announced".to_owned()),
         };
         let room = PROMPTS_MAX.saturating_sub(prompts.len());
-        prompts.extend(std::iter::repeat_n(prompt, (times.max(1) as usize).min(room)));
+        let again = std::iter::repeat_n(once, times.max(1) as usize);
+        prompts.extend(again.flatten().take(room));
     }
     Ok((prompts, None))
 }

@@ -120,6 +120,7 @@ impl Switchboard {
             machine: None,
             detection: Vec::new(),
             to_record: None,
+            tapes_wanted: Vec::new(),
             recording: None,
             apologised: false,
             peer_held: false,
@@ -280,6 +281,7 @@ impl Switchboard {
                 call.recording = recording;
             }
         }
+        self.begin_wanted_tapes(sid);
         if outbound {
             self.callee_answered(sid);
         } else {

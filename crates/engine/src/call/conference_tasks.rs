@@ -69,7 +69,11 @@ impl Switchboard {
 
     fn end_task(&mut self, sid: CallSid, TaskLink { workspace, task }: TaskLink, cause: CallEnd) {
         let over = Command::Voice(VoiceReport::CallEnded { task, cause });
-        self.ask_routing(Asked::ConferenceTaskLeft(sid), RoutingTargetRef::Workspace(workspace), over);
+        self.ask_routing(
+            Asked::TaskLeft { call: sid, code: 14235 },
+            RoutingTargetRef::Workspace(workspace),
+            over,
+        );
     }
 
     /// The `<Conference>` of this call comes to nothing.

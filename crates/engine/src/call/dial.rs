@@ -114,11 +114,7 @@ impl Switchboard {
             twiml::DialRecord::FromAnswerDual => (2, false),
             twiml::DialRecord::FromRingingDual => (2, true),
         };
-        let track = match verb.recording_track {
-            twiml::RecordingTrack::Inbound => RecordingTrack::Inbound,
-            twiml::RecordingTrack::Outbound => RecordingTrack::Outbound,
-            twiml::RecordingTrack::Both => RecordingTrack::Both,
-        };
+        let track = verb.recording_track.into();
         let callback = self.recording_callback(sid, verb.recording_status.as_ref());
         Some((NewRecording { channels, track, trim: verb.trim, callback }, from_ringing))
     }

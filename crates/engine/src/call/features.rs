@@ -97,7 +97,12 @@ impl Switchboard {
 
     /// Spoken to the agent only; what they were hearing comes back by itself.
     fn tell(&mut self, sid: CallSid, text: &str) {
-        let prompt = Prompt::Speech { text: text.into(), language: "en-US".into(), voice: "".into() };
+        let prompt = Prompt::Speech {
+            text: text.into(),
+            language: "en-US".into(),
+            voice: "".into(),
+            delivery: Default::default(),
+        };
         self.play(sid, vec![prompt], Turns::Times(1));
     }
 

@@ -1,7 +1,7 @@
 //! `<Gather>`: prompts, digits and what ends them (reference: voice §2.4).
 
 use super::parameters::pair;
-use super::program::speech;
+use super::program::spoken;
 use super::state::*;
 use super::switchboard::{Switchboard, Timer};
 use base::*;
@@ -58,13 +58,14 @@ impl Switchboard {
     ) -> Result<Vec<Prompt>, twiml::ResolveError> {
         let mut prompts = Vec::new();
         for verb in verbs {
-            let (prompt, times) = match verb {
-                twiml::Prompt::Say(say) => (speech(say), say.times),
-                twiml::Prompt::Play(play) => (self.play_prompt(sid, &play.source)?, play.times),
-                twiml::Prompt::Pause(pause) => (Prompt::Silence(pause.length), 1),
+            let (once, times) = match verb {
+                twiml::Prompt::Say(say) => (spoken(say), say.times),
+                twiml::Prompt::Play(play) => (vec![self.play_prompt(sid, &play.source)?], play.times),
+                twiml::Prompt::Pause(pause) => (vec![Prompt::Silence(pause.length)], 1),
             };
             let room = PROMPTS_MAX.saturating_sub(prompts.len());
-            prompts.extend(std::iter::repeat_n(prompt, (times.max(1) as usize).min(room)));
+            let again = std::iter::repeat_n(once, times.max(1) as usize);
+            prompts.extend(again.flatten().take(room));
         }
         Ok(prompts)
     }

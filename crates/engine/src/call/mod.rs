@@ -3,6 +3,7 @@
 mod announcement;
 mod attended;
 mod audio;
+mod beside;
 mod calls;
 mod conference;
 mod conference_tasks;

@@ -270,10 +270,8 @@ impl Switchboard {
             }
             (Asked::Task { call, .. }, outcome) => self.task_made(request, call, outcome),
             (Asked::ConferenceTask(call), outcome) => self.conference_task_made(call, outcome),
-            (Asked::ConferenceTaskLeft(call), Err(refusal)) => {
-                self.notify_error(call, 14235, refusal.message)
-            }
-            (Asked::ConferenceTaskLeft(_), Ok(_)) => {}
+            (Asked::TaskLeft { call, code }, Err(refusal)) => self.notify_error(call, code, refusal.message),
+            (Asked::TaskLeft { .. }, Ok(_)) => {}
             (Asked::OutboundTask { agent, to }, outcome) => self.outbound_task_made(agent, to, outcome),
             (Asked::Connected(reservation), Err(refusal)) => {
                 let lost = self.talks.get(&reservation).is_some_and(|t| t.stage == Stage::Live(request));

@@ -568,7 +568,7 @@ pub struct RecordingRecord {
     pub call: Option<CallSid>,
     pub conference: Option<ConferenceSid>,
     pub status: RecordingStatus,
-    /// `DialVerb Conference OutboundAPI RecordVerb StartCallRecordingAPI`
+    /// `DialVerb Conference OutboundAPI RecordVerb StartCallRecordingAPI StartCallRecordingTwiML`
     pub source: String,
     pub channels: u16,
     pub track: RecordingTrack,

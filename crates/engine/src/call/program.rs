@@ -6,7 +6,7 @@ use super::port::*;
 use super::state::*;
 use super::switchboard::{FetchUse, Switchboard, Timer};
 use base::*;
-use media::control::{PlayEnd, PlayId, Prompt, Turns};
+use media::control::{Delivery, PlayEnd, PlayId, Prompt, Turns};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const VERBS_PER_TURN_MAX: usize = 50;
 /// The fetcher gives up long before; this is for one that never answers.
 const FETCH_GUARD: Duration = Duration::from_secs(60);
+/// The pause after what is said.
+const BREATH: Duration = Duration::from_millis(300);
 const APOLOGY: &str = "We are sorry. An application error has occurred. Goodbye.";
 
 impl Switchboard {
@@ -341,7 +343,7 @@ impl Switchboard {
         match verb {
             Verb::Say(say) => {
                 let turns = Turns::Times(say.times.max(1));
-                self.play_step(sid, vec![speech(&say)], turns);
+                self.play_step(sid, spoken(&say), turns);
             }
             Verb::Play(play) => match self.play_prompt(sid, &play.source) {
                 Ok(prompt) => self.play_step(sid, vec![prompt], Turns::Times(play.times.max(1))),
@@ -357,8 +359,8 @@ impl Switchboard {
             Verb::Record(record) => self.record_verb(sid, record),
             Verb::Dial(dial) => self.dial(sid, *dial),
             Verb::Enqueue(enqueue) => self.enqueue(sid, enqueue),
-            Verb::Start(streams) => self.start_verb(sid, streams),
-            Verb::Stop(names) => self.stop_verb(sid, &names),
+            Verb::Start(started) => self.start_verb(sid, started),
+            Verb::Stop(stopped) => self.stop_verb(sid, &stopped),
             Verb::Connect(connect) => self.connect_verb(sid, connect),
             Verb::Leave => match self.calls.get(&sid).and_then(|c| c.side.as_ref()).map(|s| s.purpose) {
                 Some(Purpose::QueueWait) => self.finish_enqueue(sid, "leave"),
@@ -619,13 +621,21 @@ impl Switchboard {
     }
 }
 
-/// Text to speech as `<Say>` asks for it.
-pub(super) fn speech(say: &twiml::Say) -> Prompt {
-    Prompt::Speech {
-        text: say.text.as_str().into(),
-        language: say.language.as_str().into(),
-        voice: say.voice.as_deref().unwrap_or_default().into(),
-    }
+/// Text to speech as `<Say>` asks for it. Its end is heard as one before what comes next.
+pub(super) fn spoken(say: &twiml::Say) -> Vec<Prompt> {
+    let prompt = |part: &twiml::SayPart| match part {
+        twiml::SayPart::Pause(length) => Prompt::Silence(*length),
+        twiml::SayPart::Words(words) => {
+            let twiml::Delivery { rate, pitch, volume } = words.delivery;
+            Prompt::Speech {
+                text: words.text.as_str().into(),
+                language: words.language.as_deref().unwrap_or(&say.language).into(),
+                voice: say.voice.as_deref().unwrap_or_default().into(),
+                delivery: Delivery { rate, pitch, volume },
+            }
+        }
+    };
+    say.parts.iter().map(prompt).chain([Prompt::Silence(BREATH)]).collect()
 }
 
 /// A verb that an unanswered caller cannot hear (reference: voice §2.1).

@@ -304,7 +304,9 @@ impl Switchboard {
         }
         self.drop_offers_of(sid);
         if let Some(link) = waiting.task {
-            self.report(link.workspace, VoiceReport::CallEnded { task: link.task, cause });
+            let over = VoiceReport::CallEnded { task: link.task, cause };
+            let request = self.report(link.workspace, over);
+            self.asked.insert(request, Asked::TaskLeft { call: sid, code: 14223 });
         }
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// A recording that was ended and of which nothing is heard is given up after this long.
 const FILE_WAIT: Duration = Duration::from_secs(30);
 /// Recordings of one call at a time.
-const RECORDINGS_PER_CALL_MAX: usize = 3;
+pub(super) const RECORDINGS_PER_CALL_MAX: usize = 3;
 /// Why there is nothing in a recording.
 const TOO_SHORT: u32 = 16101;
 const SILENT: u32 = 16102;
@@ -26,6 +26,8 @@ const NOT_WRITTEN: u32 = 12400;
 #[derive(Debug)]
 pub(super) struct Tape {
     pub record: RecordingRecord,
+    /// What `<Stop>` may call it.
+    pub name: Option<String>,
     id: RecordingId,
     source: RecordSource,
     callback: Option<StatusCallback>,
@@ -95,6 +97,16 @@ impl RecordingTrack {
     }
 }
 
+impl From<twiml::RecordingTrack> for RecordingTrack {
+    fn from(track: twiml::RecordingTrack) -> Self {
+        match track {
+            twiml::RecordingTrack::Inbound => Self::Inbound,
+            twiml::RecordingTrack::Outbound => Self::Outbound,
+            twiml::RecordingTrack::Both => Self::Both,
+        }
+    }
+}
+
 impl RecordingStatus {
     /// As parameters and records spell it.
     pub fn as_str(self) -> &'static str {
@@ -153,6 +165,7 @@ impl Switchboard {
         self.media(Command::Record { recording: id, source, plan: Arc::new(plan) });
         let tape = Tape {
             record,
+            name: None,
             id,
             source,
             callback: new.callback,
@@ -477,6 +490,11 @@ impl Switchboard {
         Some(recording)
     }
 
+    /// How many recordings of this call are under way.
+    pub(super) fn tapes_of(&self, call: CallSid) -> usize {
+        self.tapes.values().filter(|t| t.record.call == Some(call)).count()
+    }
+
     /// The `<Dial>` of this call is recorded, if it wants to be and is not yet.
     pub(super) fn record_dial(&mut self, sid: CallSid, child: Option<CallSid>) {
         let wish = match self.calls.get_mut(&sid).map(|c| &mut c.doing) {
@@ -535,7 +553,7 @@ impl Switchboard {
             }
             Some(_) => {}
         }
-        if self.tapes.values().filter(|t| t.record.call == Some(call)).count() >= RECORDINGS_PER_CALL_MAX {
+        if self.tapes_of(call) >= RECORDINGS_PER_CALL_MAX {
             return refused(400, 16108, "Too many recordings of this call are in progress".to_owned());
         }
         let made = self.record_call_as(call, "StartCallRecordingAPI", new);

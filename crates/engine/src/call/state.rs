@@ -61,6 +61,8 @@ pub(super) struct Call {
     pub detection: Vec<(String, String)>,
     /// Both sides are to be recorded once it is answered.
     pub to_record: Option<NewRecording>,
+    /// Recordings that its document asked for before it was answered.
+    pub tapes_wanted: Vec<super::beside::WantedTape>,
     /// What it is recorded in, for its status callback to say.
     pub recording: Option<RecordingSid>,
     /// It has been told that its application failed.

@@ -22,26 +22,6 @@ pub(super) struct Stream {
 }
 
 impl Switchboard {
-    pub(super) fn start_verb(&mut self, sid: CallSid, streams: Vec<twiml::Stream>) {
-        for stream in streams {
-            let new = self.new_stream(sid, stream);
-            if let Err((code, message)) = self.open_stream(sid, new, false) {
-                return self.failed(sid, code, message);
-            }
-        }
-        self.make_ready(sid);
-    }
-
-    pub(super) fn stop_verb(&mut self, sid: CallSid, names: &[String]) {
-        for name in names {
-            match self.find_stream(sid, name) {
-                Some(stream) => self.close_stream(stream),
-                None => self.notify_warning(sid, 12200, format!("there is no stream '{name}' to stop")),
-            }
-        }
-        self.make_ready(sid);
-    }
-
     pub(super) fn connect_verb(&mut self, sid: CallSid, connect: twiml::Connect) {
         let action = self.optional_hook(sid, connect.action.as_ref());
         let new = self.new_stream(sid, connect.stream);
@@ -56,14 +36,14 @@ impl Switchboard {
         }
     }
 
-    fn new_stream(&mut self, sid: CallSid, stream: twiml::Stream) -> NewStream {
+    pub(super) fn new_stream(&mut self, sid: CallSid, stream: twiml::Stream) -> NewStream {
         let callback = self.optional_hook(sid, stream.status.as_ref());
         let twiml::Stream { url, name, track, parameters, .. } = stream;
         NewStream { url, name, track, callback, parameters }
     }
 
     /// Refused with a documented code and a sentence.
-    fn open_stream(
+    pub(super) fn open_stream(
         &mut self,
         sid: CallSid,
         new: NewStream,
@@ -111,7 +91,7 @@ impl Switchboard {
     }
 
     /// A live stream of this call, by its name or its SID.
-    fn find_stream(&self, call: CallSid, name: &str) -> Option<StreamSid> {
+    pub(super) fn find_stream(&self, call: CallSid, name: &str) -> Option<StreamSid> {
         let mut of_call = self.streams.iter().filter(|(_, stream)| stream.call == call);
         let found = of_call.find(|(sid, stream)| {
             stream.name.as_deref() == Some(name) || name.parse().is_ok_and(|named: StreamSid| named == **sid)

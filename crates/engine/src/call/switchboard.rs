@@ -118,8 +118,8 @@ pub(super) enum Asked {
     },
     /// A task for a call in `<Conference workflowSid>`.
     ConferenceTask(CallSid),
-    /// That the task of a call that was in a conference is over.
-    ConferenceTaskLeft(CallSid),
+    /// That the task of a call that has left its queue or conference is over. `code` is that of a refusal.
+    TaskLeft { call: CallSid, code: u32 },
     /// A transfer that the agent on this leg asked for with their phone.
     Refer(CallSid),
     /// Attributes for a task. Whatever is answered, nothing follows from it.

@@ -45,6 +45,7 @@ fn left(day: &Day) -> Vec<CallEnd> {
     told.collect()
 }
 
+// covers: twiml Conference.workflowSid
 #[test]
 fn a_task_is_made_for_whoever_waits_in_a_conference_and_ends_when_they_leave() {
     let (mut day, caller, _) = waiting();
@@ -61,6 +62,7 @@ fn a_task_is_made_for_whoever_waits_in_a_conference_and_ends_when_they_leave() {
     assert_eq!(left(&day), [CallEnd::Redirected]);
 }
 
+// covers: twiml Conference.reservationSid Conference.postWorkActivitySid
 #[test]
 fn a_reservation_is_accepted_by_coming_to_the_conference() {
     let (mut day, caller, offer) = waiting();

@@ -210,6 +210,7 @@ fn a_coach_is_heard_by_one_and_by_nobody_once_that_one_has_gone() {
     assert_eq!(day.heard(b), Heard::Mixer, "who speaks is asked for, so all of it is heard");
 }
 
+// covers: twiml Conference.coach
 #[test]
 fn a_coach_by_document_needs_somebody_to_coach() {
     let mut day = Day::that_runs(&format!(

@@ -177,6 +177,7 @@ fn a_mailbox_greets_as_it_was_told_and_has_what_was_said_written_down() {
     assert!(matches!(day.heard(caller), Heard::Said(text) if text.starts_with("Ana Lind cannot")));
 }
 
+// covers: twiml Record.transcribe Record.transcribeCallback
 #[test]
 fn what_is_written_down_is_told_to_the_callback_of_record() {
     let mut day = Day::with(|settings| settings.transcribes = true);

@@ -4,6 +4,7 @@
 #![expect(clippy::manual_is_multiple_of, reason = "a die is thrown: the remainder is what is meant")]
 
 mod applications;
+mod attributes;
 mod conference_tasks;
 mod conferences;
 mod day;

@@ -107,6 +107,7 @@ fn transcription_without_a_provider_is_a_notice() {
     assert!(day.notices().contains(&12200));
 }
 
+// covers: twiml Dial.record
 #[test]
 fn a_dial_is_recorded_from_answer_or_ringing_and_its_action_says_where() {
     for (record, sides, begun_while_ringing) in [
@@ -195,6 +196,69 @@ fn the_api_begins_pauses_resumes_and_ends_a_recording() {
     day.hangs_up(caller);
     assert!(day.tapes.is_empty() && day.recordings().iter().all(|r| r.status.is_final()));
     assert_eq!(code(day.ask(Request::StartRecording { call, new: new(1) })), 21220);
+}
+
+// covers: twiml Recording.name Recording.channels Recording.track Recording.trim Recording.recordingStatusCallbackEvent
+#[test]
+fn a_document_records_its_call_beside_what_follows() {
+    let mut day = Day::that_runs(
+        "<Start><Recording name='all' recordingStatusCallback='/recorded' \
+         recordingStatusCallbackEvent='in-progress completed'/></Start><Say>hello</Say>\
+         <Start><Recording name='me' channels='mono' track='inbound' trim='do-not-trim'/></Start><Pause length='4'/>\
+         <Stop><Recording name='me'/></Stop><Say>bye</Say>",
+    );
+    day.answer_at_once = false;
+    let caller = day.call();
+    assert!(day.tapes.is_empty(), "nothing is recorded of a call that rings");
+    day.answer_at_once = true;
+    day.give(Input::Sip(sip::port::Event::Answered { leg: caller }));
+    assert_eq!(day.heard(caller), said("hello"));
+    assert_eq!((day.plans[0].sides, day.plans[0].trim), (Sides::Apart, true));
+    assert_eq!(day.recordings()[0].source, "StartCallRecordingTwiML");
+    assert_eq!(day.tapes.values().next().unwrap().0, RecordSource::Leg(caller.0));
+    day.played_out(caller);
+    assert_eq!((day.plans[1].sides, day.plans[1].trim), (Sides::Said, false));
+    day.wait(4.5);
+    assert_eq!(day.heard(caller), said("bye"));
+    let shown: Vec<_> = day.recordings().iter().map(|r| (r.status, r.channels)).collect();
+    assert_eq!(shown, [(RecordingStatus::InProgress, 2), (RecordingStatus::Completed, 1)]);
+    day.played_out(caller);
+    assert!(day.is_gone(caller) && day.tapes.is_empty(), "it ends with its call");
+    let told: Vec<_> = day.told("http://app/recorded").iter().map(|t| t["RecordingStatus"].clone()).collect();
+    assert_eq!(told, ["in-progress", "completed"]);
+    assert_eq!(day.told("http://app/recorded")[1]["RecordingSource"], "StartCallRecordingTwiML");
+    assert_eq!(day.notices(), [0; 0]);
+}
+
+#[test]
+fn a_call_that_cannot_be_recorded_goes_on_with_a_notice() {
+    let mut day = Day::that_runs(
+        "<Start><Recording/><Recording/><Recording/><Recording/></Start><Stop><Recording name='x'/></Stop><Say>on</Say>",
+    );
+    let caller = day.call();
+    assert_eq!(day.notices(), [16108, 12200]);
+    assert_eq!((day.heard(caller), day.tapes.len()), (said("on"), 3));
+    let mut day =
+        Day::that_runs("<Start><Recording name='x'/></Start><Stop><Recording name='x'/></Stop><Say>on</Say>");
+    day.call();
+    assert!(day.tapes.is_empty() && day.notices().is_empty(), "it was taken back before the answer");
+}
+
+#[test]
+fn what_start_stop_and_connect_cannot_do_is_a_notice() {
+    for verbs in [
+        "<Start><Siprec connectorName='x'/></Start>",
+        "<Start><Transcription name='x'/></Start>",
+        "<Stop><Siprec name='x'/></Stop>",
+        "<Stop><Transcription name='x'/></Stop>",
+        "<Connect action='/x'><ConversationRelay url='wss://x.example'/></Connect>",
+        "<Pay paymentConnector='x'><Prompt for='payment-card-number'><Say>card</Say></Prompt></Pay>",
+        "<Prompt/>",
+    ] {
+        let mut day = Day::that_runs(&format!("{verbs}<Say>on</Say>"));
+        let caller = day.call();
+        assert_eq!((day.heard(caller), day.notices()), (said("on"), vec![12200]), "{verbs}");
+    }
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn said(day: &mut Day, text: &str, confidence: Option<f64>) {
 const MENU: &str = "<Gather input='dtmf speech' action='http://app/said' hints='sales, support' language='de-DE' \
                     timeout='4' speechTimeout='2'><Say>how can I help</Say></Gather><Say>nobody there</Say>";
 
+// covers: twiml Gather.input Gather.speechTimeout Gather.hints Gather.language
 #[test]
 fn speech_ends_the_prompt_and_goes_to_the_action() {
     let mut day = day(MENU);
@@ -87,6 +88,7 @@ fn silence_goes_on_with_the_next_verb_and_nobody_listens_any_more() {
     day.legs_match_calls();
 }
 
+// covers: twiml Gather.bargeIn
 #[test]
 fn a_prompt_that_may_not_be_interrupted_is_heard_to_its_end() {
     let mut day = day(&MENU.replace("timeout=", "bargeIn='false' timeout="));
@@ -109,6 +111,7 @@ fn what_cannot_be_recognised_is_noted_and_is_no_input() {
     assert_eq!(day.heard(caller), Heard::Said("nobody there".to_owned()));
 }
 
+// covers: twiml Gather.partialResultCallback
 #[test]
 fn guesses_are_told_while_the_caller_speaks() {
     let mut day = day(&MENU.replace("timeout=", "partialResultCallback='http://app/partly' timeout="));

@@ -22,6 +22,7 @@ fn events(day: &Day, url: &str) -> Vec<String> {
     day.told(url).iter().map(|told| told["StreamEvent"].clone()).collect()
 }
 
+// covers: twiml Start Stop Stream.url Stream.name Stream.track Parameter.name Parameter.value
 #[test]
 fn a_call_goes_on_while_an_application_listens() {
     let mut day = Day::that_runs(

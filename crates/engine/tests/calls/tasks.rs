@@ -59,6 +59,7 @@ fn the_task_is_made_before_the_wait_document_is_asked_for() {
     assert_eq!((queue.current_size, queue.max_size), (1, 100));
 }
 
+// covers: twiml Enqueue.workflowSid Task.priority Task.timeout
 #[test]
 fn the_body_of_task_is_merged_over_the_calls_own_attributes() {
     let workflow = WorkflowSid([5; 16]);
@@ -320,12 +321,16 @@ fn dequeue_bridges_and_names_the_workers_call() {
     assert_eq!(day.reports().len(), 2);
 }
 
+// covers: twiml Queue.reservationSid Queue.postWorkActivitySid
 #[test]
 fn call_runs_a_document_on_the_workers_leg_and_dial_queue_connects_it() {
     let (mut day, caller, ana) = waiting();
     let offer = day.offer(ana, caller, "ana");
     let reservation = offer.reservation;
-    day.document("http://app/worker", &format!(r#"<Dial><Queue reservationSid="{reservation}"/></Dial>"#));
+    let activity = ActivitySid([8; 16]);
+    let verbs =
+        format!(r#"<Dial><Queue reservationSid="{reservation}" postWorkActivitySid="{activity}"/></Dial>"#);
+    day.document("http://app/worker", &verbs);
     let instruction =
         CallInstruction { url: Some("http://app/worker".to_owned()), ..CallInstruction::default() };
     day.order(VoiceOrder::Call { offer: offer.clone(), instruction });
@@ -339,6 +344,13 @@ fn call_runs_a_document_on_the_workers_leg_and_dial_queue_connects_it() {
     assert!(day.reports().is_empty(), "they talk: {:?}", day.reports());
     day.hangs_up(agent);
     assert_eq!(ended(&day), 1);
+    let goes_to = |report: &VoiceReport| match report {
+        VoiceReport::ConversationEnded { post_work_activity, .. } => {
+            post_work_activity.map(|goes| goes.activity) == Some(activity)
+        }
+        _ => false,
+    };
+    assert!(day.reports().iter().any(goes_to), "{:?}", day.reports());
     assert_eq!(day.heard(caller), Heard::Said("survey".to_owned()));
 }
 

@@ -52,6 +52,7 @@ fn a_full_switchboard_answers_503() {
     assert_eq!(day.last_sip(), [Sip::Refuse { leg: second, status: 503 }]);
 }
 
+// covers: twiml Play.loop Play.digits Pause.length
 #[test]
 fn say_play_and_pause_run_in_order_and_the_end_hangs_up() {
     let mut day = Day::that_runs(
@@ -80,6 +81,7 @@ fn say_play_and_pause_run_in_order_and_the_end_hangs_up() {
     assert_eq!(told[0]["CallbackSource"], "call-progress-events");
 }
 
+// covers: twiml Reject.reason
 #[test]
 fn reject_first_never_answers() {
     for (verb, status, end) in
@@ -104,6 +106,7 @@ fn a_caller_who_gives_up_before_the_answer_is_no_answer() {
     assert!(day.board.live_calls().is_empty());
 }
 
+// covers: twiml Hangup
 #[test]
 fn pause_and_redirect_leave_the_caller_ringing() {
     let mut day = Day::that_runs(r#"<Pause length="2"/><Redirect>/next</Redirect>"#);
@@ -114,6 +117,7 @@ fn pause_and_redirect_leave_the_caller_ringing() {
     assert_eq!(day.fetched("http://app/next")[0]["CallStatus"], "ringing");
 }
 
+// covers: twiml Gather.action Gather.numDigits
 #[test]
 fn gather_ends_by_number_of_digits_and_barges_into_its_prompt() {
     let mut day =
@@ -140,6 +144,7 @@ fn gather_ends_by_its_key_which_is_no_digit() {
     assert_eq!((got["Digits"].as_str(), got["FinishedOnKey"].as_str()), ("17", "#"));
 }
 
+// covers: twiml Gather.timeout
 #[test]
 fn gather_counts_its_timeout_from_the_end_of_the_prompt_and_between_digits() {
     let mut day =
@@ -157,6 +162,7 @@ fn gather_counts_its_timeout_from_the_end_of_the_prompt_and_between_digits() {
     assert_eq!(day.fetched("http://app/got")[0]["Digits"], "5");
 }
 
+// covers: twiml Gather.actionOnEmptyResult
 #[test]
 fn gather_without_input_falls_through_unless_told_otherwise() {
     let mut day = Day::that_runs(r#"<Gather timeout="2" action="/got"/><Say>none</Say>"#);
@@ -172,6 +178,7 @@ fn gather_without_input_falls_through_unless_told_otherwise() {
     assert_eq!(day.heard(caller), said("empty"));
 }
 
+// covers: twiml Gather.finishOnKey
 #[test]
 fn digits_before_a_gather_are_not_taken_and_an_empty_finish_key_takes_every_key() {
     let mut day = Day::that_runs(r##"<Say>x</Say><Gather finishOnKey="" numDigits="3" action="/got"/>"##);
@@ -224,6 +231,7 @@ fn a_redirect_loop_is_stopped() {
     assert!(matches!(day.heard(caller), Heard::Said(_)));
 }
 
+// covers: twiml Dial.action Dial.callerId
 #[test]
 fn dial_rings_the_callee_bridges_both_and_reports_to_its_action() {
     let mut day = Day::that_runs(
@@ -293,6 +301,7 @@ fn of_several_nouns_the_first_to_answer_wins() {
     assert_eq!(day.heard(caller), said("after"), "without an action the next verb runs");
 }
 
+// covers: twiml Dial.sequential
 #[test]
 fn sequential_nouns_are_called_one_by_one() {
     let mut day = Day::that_runs(
@@ -306,6 +315,7 @@ fn sequential_nouns_are_called_one_by_one() {
     assert!(day.talk(caller, day.last_invited()));
 }
 
+// covers: twiml Dial.answerOnBridge
 #[test]
 fn answer_on_bridge_keeps_the_caller_ringing_until_somebody_answers() {
     let mut day = Day::that_runs(r#"<Dial answerOnBridge="true">+15550108888</Dial>"#);
@@ -316,6 +326,7 @@ fn answer_on_bridge_keeps_the_caller_ringing_until_somebody_answers() {
     assert!(day.talk(caller, day.last_invited()));
 }
 
+// covers: twiml Dial.hangupOnStar
 #[test]
 fn star_drops_the_callee_where_the_dial_says_so() {
     for (attribute, dropped) in [(r#" hangupOnStar="true""#, true), ("", false)] {
@@ -330,6 +341,7 @@ fn star_drops_the_callee_where_the_dial_says_so() {
     }
 }
 
+// covers: twiml Dial.timeLimit
 #[test]
 fn the_time_limit_ends_the_dialled_call_only() {
     let mut day = Day::that_runs(r#"<Dial timeLimit="60">+15550108888</Dial><Say>on</Say>"#);
@@ -393,6 +405,7 @@ fn a_caller_who_hangs_up_takes_the_callee_along_and_the_action_is_told() {
     day.legs_match_calls();
 }
 
+// covers: twiml Conference.beep
 #[test]
 fn two_in_a_conference_are_bridged_and_three_are_mixed() {
     let mut day = Day::that_runs(
@@ -429,6 +442,7 @@ fn two_in_a_conference_are_bridged_and_three_are_mixed() {
     assert!(rooms.values().all(|r| r.status == "completed"));
 }
 
+// covers: twiml Conference.startConferenceOnEnter Conference.endConferenceOnExit
 #[test]
 fn a_conference_waits_with_music_for_who_starts_it() {
     let mut day = Day::that_runs(
@@ -452,6 +466,7 @@ fn a_conference_waits_with_music_for_who_starts_it() {
     );
 }
 
+// covers: twiml Conference.muted Conference.maxParticipants
 #[test]
 fn a_muted_seat_is_muted_and_a_full_conference_refuses() {
     let mut day = Day::that_runs(
@@ -538,6 +553,7 @@ fn a_wait_document_without_time_in_it_does_not_spin() {
     assert_eq!(day.heard(caller), Heard::Music, "the caller is not dropped for it");
 }
 
+// covers: twiml Leave
 #[test]
 fn leave_goes_on_after_the_queue() {
     let mut day = Day::that_runs(r#"<Enqueue waitUrl="/wait">support</Enqueue><Say>voicemail</Say>"#);

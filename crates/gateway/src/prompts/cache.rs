@@ -20,10 +20,11 @@ impl Key {
     pub(super) fn of(prompt: &Prompt) -> Option<Self> {
         match prompt {
             Prompt::Url(url) => Some(Self::Url(Arc::clone(url))),
-            Prompt::Speech { text, language, voice } => Some(Self::Speech(Utterance {
+            Prompt::Speech { text, language, voice, delivery } => Some(Self::Speech(Utterance {
                 text: text.to_string(),
                 language: language.to_string(),
                 voice: voice.to_string(),
+                delivery: *delivery,
             })),
             _ => None,
         }

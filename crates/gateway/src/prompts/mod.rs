@@ -231,7 +231,12 @@ mod tests {
     }
 
     fn speech(text: &str, language: &str) -> Prompt {
-        Prompt::Speech { text: text.into(), language: language.into(), voice: "woman".into() }
+        Prompt::Speech {
+            text: text.into(),
+            language: language.into(),
+            voice: "woman".into(),
+            delivery: Default::default(),
+        }
     }
 
     fn samples(clip: &Clip) -> Vec<i16> {

@@ -1,10 +1,11 @@
 //! Text to speech: a trait, and the engines of this machine.
 
 mod local;
-mod markup;
+mod voices;
 
 pub use local::LocalSpeech;
 
+use media::control::Delivery;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -21,12 +22,14 @@ pub struct Audio {
 /// What is to be said.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Utterance {
-    /// Plain text, or SSML with or without its `<speak>`.
+    /// Plain text.
     pub text: String,
     /// BCP 47, `en-US`.
     pub language: String,
     /// As in TwiML: `man`, `woman`, `Polly.Joanna`.
     pub voice: String,
+    /// How fast, how high, how loud.
+    pub delivery: Delivery,
 }
 
 /// Why something could not be said.

@@ -358,3 +358,49 @@ async fn s3_7_an_event_that_is_told_again_redirects_the_call_once() {
     drop(house);
     it.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_6_an_event_that_is_not_signed_rightly_is_refused_and_nothing_happens() {
+    let it = Scene::start().await;
+    it.app.refuses_unsigned(EVENTS);
+    let mut house = House::open(&it, [Some(8), None, None], "30").await;
+    house.has_its_function();
+    let (caller, call) = it.caller("+15558880001", CALLER, NUMBER).await;
+    let real = house.enters(None, 0).await;
+    assert!(real.signed);
+    let task = real.parameter("TaskSid").to_owned();
+    // The same event with another queue in it: what would send the call outside.
+    let told = |(name, value): &(String, String)| match name.as_str() {
+        "TaskQueueSid" => (name.clone(), house.queues[3].clone()),
+        _ => (name.clone(), value.clone()),
+    };
+    let forged: Vec<(String, String)> = real.parameters.iter().map(told).collect();
+    let client = reqwest::Client::new();
+    let post = async |form: &[(String, String)], signature: Option<&str>| {
+        let request = client.post(it.app.url(EVENTS)).form(form);
+        let request = match signature {
+            Some(signature) => request.header("X-Twilio-Signature", signature),
+            None => request,
+        };
+        request.send().await.unwrap().status().as_u16()
+    };
+    let signature = real.headers["x-twilio-signature"].clone();
+    assert_eq!(post(&forged, None).await, 403, "no signature");
+    assert_eq!(post(&forged, Some("bm9uc2Vuc2Ugb2YgdHdlbnR5IGI=")).await, 403, "a wrong one");
+    assert_eq!(post(&forged, Some(&signature)).await, 403, "that of another event");
+    assert_eq!(post(&real.parameters, Some(&signature)).await, 204, "the event itself, as it was");
+    assert!(it.app.received(REDIRECT).is_empty());
+    assert_eq!(house.task(&task).await["assignment_status"], "pending");
+    assert_eq!(it.call(&call).await["status"], "in-progress");
+    caller.hears(Heard::Music, WITHIN).await.unwrap();
+
+    // What the service itself tells is believed.
+    let believed = |e: &Received| e.signed && e.parameter("TaskQueueSid") == house.queues[3];
+    it.app.receives(EVENTS, WITHIN * 2, believed).await.unwrap();
+    let friend = house.is_redirected(&caller, &task).await;
+    caller.hangs_up().await.unwrap();
+    friend.ends(WITHIN).await.unwrap();
+    house.nothing_is_open().await;
+    drop(house);
+    it.stop().await;
+}

@@ -3,6 +3,7 @@
 
 mod assignment;
 mod bad_input;
+mod callbacks;
 mod caller_ids;
 mod conference;
 mod crash;

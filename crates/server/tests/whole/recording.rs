@@ -137,6 +137,38 @@ async fn each_side_of_a_call_is_on_its_own_channel() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_records_its_call_while_it_goes_on() {
+    let it = Scene::start().await;
+    let verbs = format!(
+        r#"<Start><Recording recordingStatusCallback="/whole"/>
+        <Recording name="mine" channels="mono" track="inbound" recordingStatusCallback="/mine"/></Start>
+        {}<Stop><Recording name="mine"/></Stop><Dial>{FRIEND}</Dial>"#,
+        it.play_times(FIRST, 3)
+    );
+    let (caller, sid) = it.calls_up(1, &verbs).await;
+    caller.hears(FIRST, WITHIN).await.unwrap();
+    let (mine, url) = it.recorded("/mine").await;
+    assert_eq!(channels_of(&it.media(&url).await), [tone(CALLER)], "what the caller said, and nothing else");
+    // The other goes on, through the conversation with somebody else, to the end of the call.
+    let friend = it.trunk.receives(WITHIN).await.unwrap();
+    caller.hears(OUTSIDE, WITHIN).await.unwrap();
+    pass(std::time::Duration::from_secs(5)).await;
+    caller.hangs_up().await.unwrap();
+    friend.ends(WITHIN).await.unwrap();
+    let (whole, url) = it.recorded("/whole").await;
+    let wav = it.media(&url).await;
+    assert_eq!(channels_of(&wav), [tone(CALLER), tone(OUTSIDE)]);
+    let of_call = it.rest.account_path(&format!("/Calls/{sid}/Recordings.json"));
+    let all = it.rest.list(&of_call, "recordings").await.unwrap();
+    let shown = |of: &str| all.iter().find(|r| r["sid"] == of).unwrap();
+    for (of, channels, track) in [(&whole, 2, "both"), (&mine, 1, "inbound")] {
+        assert_eq!(shown(of)["source"], "StartCallRecordingTwiML");
+        assert_eq!((&shown(of)["channels"], &shown(of)["track"]), (&channels.into(), &track.into()));
+    }
+    it.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_conference_and_a_call_of_the_api_are_recorded() {
     let it = Scene::start().await;
     let verbs = r#"<Dial><Conference beep="false" endConferenceOnExit="true" record="record-from-start"

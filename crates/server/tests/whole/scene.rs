@@ -81,7 +81,12 @@ impl Scene {
 
     /// `<Play>` of that tone until something else happens.
     pub fn play(&self, tone: Tone) -> String {
-        format!(r#"<Play loop="0">{}</Play>"#, self.tone(tone))
+        self.play_times(tone, 0)
+    }
+
+    /// `<Play>` of that tone for so many seconds.
+    pub fn play_times(&self, tone: Tone, seconds: u32) -> String {
+        format!(r#"<Play loop="{seconds}">{}</Play>"#, self.tone(tone))
     }
 
     /// A document's URL that answers after a while with what `<Play>`s that tone.

@@ -46,3 +46,50 @@ async fn what_a_caller_says_is_recognised_by_the_operators_program() {
     caller.hangs_up().await.unwrap();
     it.stop().await;
 }
+
+/// Frames of 20 ms that are said, and how loud they are: stretches between silences of a second and more, each with the
+/// silence after it.
+fn stretches(levels: &[f64]) -> Vec<(usize, f64, usize)> {
+    const QUIET: f64 = 60.0;
+    const SECOND: usize = 50;
+    let mut found: Vec<(usize, f64, usize)> = Vec::new();
+    for (at, level) in levels.iter().enumerate().filter(|(_, level)| **level > QUIET) {
+        match found.last_mut() {
+            Some((_, loudest, last)) if at - *last < SECOND => {
+                (*loudest, *last) = (loudest.max(*level), at);
+            }
+            _ => found.push((at, *level, at)),
+        }
+    }
+    let begins: Vec<usize> = found.iter().skip(1).map(|(from, ..)| *from).chain([levels.len()]).collect();
+    found
+        .iter()
+        .zip(begins)
+        .map(|((from, loudest, last), next)| (last - from, *loudest, next - last))
+        .collect()
+}
+
+// covers: twiml break.time prosody.rate prosody.volume
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_hears_pauses_and_how_words_are_said() {
+    let it = Scene::start().await;
+    let words = "one two three four";
+    let verbs = format!(
+        r#"<Say>{words}<break time="2s"/><prosody rate="50%">{words}</prosody><break time="3s"/><prosody
+        volume="-12dB">{words}</prosody></Say><Pause length="2"/>{}"#,
+        it.play(ELSEWHERE)
+    );
+    it.says("/voice", &verbs);
+    it.number("+15550122302", "/voice", &[]).await;
+    let caller = it.trunk.caller("+15558882302", CALLER).dials("+15550122302").await.unwrap();
+    caller.hears(ELSEWHERE, WITHIN * 3).await.unwrap();
+    let levels: Vec<f64> = caller.ear().levels().collect();
+    let said = stretches(&levels);
+    let [(plain, level, first), (slow, _, second), (_, soft, _), _] = said[..] else { panic!("{said:?}") };
+    assert!((95..=115).contains(&first), "two seconds and not {first} frames: {said:?}");
+    assert!((145..=165).contains(&second), "three seconds and not {second} frames: {said:?}");
+    assert!((1.6..2.4).contains(&(slow as f64 / plain as f64)), "half as fast: {said:?}");
+    assert!((0.15..0.4).contains(&(soft / level)), "12 dB less: {said:?}");
+    caller.hangs_up().await.unwrap();
+    it.stop().await;
+}

@@ -5,6 +5,7 @@ use super::enqueue::{TaskCodes, task, wait};
 use super::{Failure, Notes, is_tones, shorten};
 use crate::dial::*;
 use crate::verb::{QUEUE_NAME_CHARS_MAX, Refer, Wait};
+use crate::vocabulary::SKIPPED_PARTIES;
 use base::Secret;
 use roxmltree::Node;
 use std::time::Duration;
@@ -97,7 +98,6 @@ pub(super) fn dial(node: Node<'_, '_>, notes: &mut Notes) -> Result<Dial, Failur
         refer: element.hook("referUrl", "referMethod", 12200),
         target: defaults.target,
     };
-    element.ignore(&["events", "callReason", "recordingConfigurationId"]);
     let target = target(&mut element)?;
     element.finish()?;
     Ok(Dial { target, ..dial })
@@ -142,7 +142,7 @@ fn target(dial: &mut Element<'_, '_, '_>) -> Result<DialTarget, Failure> {
             }
             "Conference" => alone = conference(child, notes)?.map(DialTarget::Conference),
             "Queue" => alone = Some(DialTarget::Queue(queue(child, notes)?)),
-            name @ ("Application" | "Sim" | "WhatsApp") => {
+            name if SKIPPED_PARTIES.contains(&name) => {
                 notes.warn(child, 12200, format!("<{name}> is not supported in <Dial> and is skipped"));
             }
             other => {
@@ -214,7 +214,6 @@ fn party(element: &mut Element<'_, '_, '_>, address: Address, method_code: u32) 
     let speech_end = millis("machineDetectionSpeechEndThreshold", 500..=5_000, SPEECH_END_MS);
     let silence = millis("machineDetectionSilenceTimeout", 2_000..=10_000, SILENCE_MS);
     let callback = element.hook("amdStatusCallback", "amdStatusCallbackMethod", 12200);
-    element.ignore(&["byoc", "clientNotificationUrl"]);
     let machine_detection = detection.map(|until_message_end| MachineDetection {
         until_message_end,
         timeout,
@@ -281,7 +280,6 @@ fn sip(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Party>, Failure> 
     let uri = sip_uri(&mut element, &written);
     let password = password.map(Secret::new);
     let party = uri.map(|uri| party(&mut element, Address::Sip { uri, username, password }, 13241));
-    element.ignore(&["sendDigits"]);
     finish_party(element, party)
 }
 
@@ -428,7 +426,6 @@ fn conference(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Conference
         routing: None,
     };
     let conference = Conference { routing: conference_routing(&mut element), ..conference };
-    element.ignore(&["jitterBufferSize", "region", "eventCallbackUrl", "whisper"]);
     element.finish()?;
     Ok(Some(conference))
 }

@@ -3,6 +3,7 @@
 use super::{Failure, Notes, shorten};
 use crate::dial::StatusHook;
 use crate::verb::{Hook, LOOP_MAX, Method};
+use crate::vocabulary::knows;
 use roxmltree::Node;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -17,13 +18,12 @@ const ERRORS: &[u32] = &[
 pub(super) struct Element<'a, 'i, 'n> {
     pub(super) node: Node<'a, 'i>,
     pub(super) notes: &'n mut Notes,
-    known: Vec<&'static str>,
     failure: Option<Failure>,
 }
 
 impl<'a, 'i, 'n> Element<'a, 'i, 'n> {
     pub(super) fn new(node: Node<'a, 'i>, notes: &'n mut Notes) -> Self {
-        Self { node, notes, known: Vec::new(), failure: None }
+        Self { node, notes, failure: None }
     }
 
     /// A wrong value: fails the verb if its code is an error, else is a warning.
@@ -38,18 +38,13 @@ impl<'a, 'i, 'n> Element<'a, 'i, 'n> {
 
     /// The value as written.
     pub(super) fn raw(&mut self, name: &'static str) -> Option<&'a str> {
-        self.known.push(name);
+        debug_assert!(knows(self.name(), name), "<{}> {name} is not in the vocabulary", self.name());
         self.node.attributes().find(|a| a.namespace().is_none() && a.name() == name).map(|a| a.value())
     }
 
     /// The trimmed value, unless it is empty.
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
         self.raw(name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
-    }
-
-    /// Attributes that are allowed and mean nothing here.
-    pub(super) fn ignore(&mut self, names: &[&'static str]) {
-        self.known.extend(names);
     }
 
     /// The value through `read`; a warning or failure with `code` and `None` where it cannot be read.
@@ -165,7 +160,7 @@ impl<'a, 'i, 'n> Element<'a, 'i, 'n> {
         self.node.tag_name().name()
     }
 
-    /// Warns of attributes nobody asked for.
+    /// Warns of attributes that are not known.
     pub(super) fn finish(mut self) -> Result<(), Failure> {
         self.finish_attributes();
         self.failure.map_or(Ok(()), Err)
@@ -178,7 +173,7 @@ impl<'a, 'i, 'n> Element<'a, 'i, 'n> {
 
     fn finish_attributes(&mut self) {
         for attribute in self.node.attributes().filter(|attribute| attribute.namespace().is_none()) {
-            if !self.known.contains(&attribute.name()) {
+            if !knows(self.name(), attribute.name()) {
                 let message = format!(
                     "<{}> has no attribute '{}'; it is ignored",
                     self.name(),

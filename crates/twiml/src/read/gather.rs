@@ -19,7 +19,6 @@ pub(super) fn gather(node: Node<'_, '_>, notes: &mut Notes) -> Result<Gather, Fa
     let speech_model = element.text("speechModel");
     let speech_timeout = speech_timeout(&mut element, speech_model.as_deref());
     let partial_method = element.method("partialResultCallbackMethod", Method::Post, 13329);
-    element.ignore(&["debug"]);
     let gather = Gather {
         action: element.text("action"),
         method: element.method("method", Method::Post, 13312),

@@ -6,10 +6,12 @@ mod enqueue;
 mod gather;
 pub(crate) mod record;
 mod say;
+mod say_as;
 pub(crate) mod stream;
 
 use crate::document::{Document, Parsed, VERBS_MAX, WARNINGS_MAX, Warning};
 use crate::verb::{Method, Pause, Play, PlaySource, Redirect, Reject, RejectReason, Verb};
+use crate::vocabulary::SKIPPED_VERBS;
 use element::Element;
 
 pub(crate) use dial::{
@@ -18,9 +20,6 @@ pub(crate) use dial::{
 };
 use roxmltree::Node;
 use std::time::Duration;
-
-/// Verbs of the language that are not performed here.
-const UNSUPPORTED: [&str; 8] = ["Echo", "Message", "Pay", "Prompt", "Queue", "Siprec", "Sms", "Stream"];
 
 /// Longest `<Pause>`, `<Gather timeout>` and the like, in seconds.
 const SECONDS_MAX: u32 = 86_400;
@@ -68,7 +67,7 @@ fn verb(node: Node<'_, '_>, notes: &mut Notes) -> Option<Verb> {
             Element::new(node, notes).finish_unless_failed();
             Ok(Some(Verb::Leave))
         }
-        _ if UNSUPPORTED.contains(&name) => {
+        _ if SKIPPED_VERBS.contains(&name) => {
             notes.warn(node, 12200, format!("<{name}> is not supported and is skipped"));
             Ok(Some(Verb::Unsupported { name: name.to_owned() }))
         }

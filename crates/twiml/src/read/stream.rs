@@ -1,9 +1,12 @@
 //! `<Start>`, `<Connect>`, `<Stop>` and `<Stream>`
 
+use super::dial::{TRACKS, TRIMS, recording_status};
 use super::element::Element;
 use super::{Failure, Notes, shorten};
-use crate::stream::{Connect, PARAMETERS_MAX, Stream, StreamTrack};
+use crate::dial::RecordingTrack;
+use crate::stream::{CallRecording, Connect, PARAMETERS_MAX, Started, Stopped, Stream, StreamTrack};
 use crate::verb::Verb;
+use crate::vocabulary::SKIPPED_NOUNS;
 use roxmltree::Node;
 
 pub(crate) const STREAM_TRACKS: [(&str, StreamTrack); 3] = [
@@ -12,48 +15,45 @@ pub(crate) const STREAM_TRACKS: [(&str, StreamTrack); 3] = [
     ("both_tracks", StreamTrack::Both),
 ];
 
-/// Nouns of the language that are not performed here.
-const UNSUPPORTED: [&str; 10] = [
-    "AiSession",
-    "Assistant",
-    "Autopilot",
-    "Conversation",
-    "ConversationRelay",
-    "Recording",
-    "Room",
-    "Siprec",
-    "Transcription",
-    "VirtualAgent",
-];
-
 pub(super) fn start(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Verb>, Failure> {
     let mut element = Element::new(node, notes);
-    element.ignore(&["action", "method"]);
-    let streams = streams(&mut element, stream)?;
+    let started = nouns(&mut element, |node, notes| match node.tag_name().name() {
+        "Stream" => Some(stream(node, notes).map(|stream| Some(Started::Stream(stream)))),
+        "Recording" => Some(recording(node, notes).map(|recording| Some(Started::Recording(recording)))),
+        _ => None,
+    })?;
     element.finish()?;
-    Ok((!streams.is_empty()).then_some(Verb::Start(streams)))
+    Ok((!started.is_empty()).then_some(Verb::Start(started)))
 }
 
 pub(super) fn stop(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Verb>, Failure> {
     let mut element = Element::new(node, notes);
-    let streams = streams(&mut element, |node, notes| {
-        let mut element = Element::new(node, notes);
-        let name = element.text("name");
-        element.ignore(&["url", "track", "statusCallback", "statusCallbackMethod"]);
-        if name.is_none() {
-            element.illegal(12200, "<Stream> in <Stop> has no name; it is skipped");
-        }
-        element.finish()?;
-        Ok(name)
+    let stopped = nouns(&mut element, |node, notes| match node.tag_name().name() {
+        "Stream" => Some(named(node, notes).map(|name| name.map(Stopped::Stream))),
+        "Recording" => Some(named(node, notes).map(|name| name.map(Stopped::Recording))),
+        _ => None,
     })?;
     element.finish()?;
-    Ok((!streams.is_empty()).then_some(Verb::Stop(streams)))
+    Ok((!stopped.is_empty()).then_some(Verb::Stop(stopped)))
+}
+
+/// The name of what `<Stop>` ends. What it was begun with may be repeated there.
+fn named(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<String>, Failure> {
+    let mut element = Element::new(node, notes);
+    let name = element.text("name");
+    if name.is_none() {
+        element.illegal(12200, format!("<{}> in <Stop> has no name; it is skipped", element.name()));
+    }
+    element.finish()?;
+    Ok(name)
 }
 
 pub(super) fn connect(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Verb>, Failure> {
     let mut element = Element::new(node, notes);
     let action = element.hook("action", "method", 12200);
-    let mut streams = streams(&mut element, stream)?;
+    let mut streams = nouns(&mut element, |node, notes| {
+        node.has_tag_name("Stream").then(|| stream(node, notes).map(Some))
+    })?;
     if streams.len() > 1 {
         element.illegal(12200, "<Connect> has one noun; the others are ignored");
         streams.truncate(1);
@@ -68,27 +68,27 @@ pub(super) fn connect(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Ve
     Ok(streams.pop().map(|stream| Verb::Connect(Connect { action, stream })))
 }
 
-/// The streams among the nouns of an element, by `read`.
-fn streams<T>(
+/// The nouns of an element, by `read`: `None` for one that is not allowed there.
+fn nouns<T>(
     element: &mut Element<'_, '_, '_>,
-    read: impl Fn(Node<'_, '_>, &mut Notes) -> Result<Option<T>, Failure>,
+    read: impl Fn(Node<'_, '_>, &mut Notes) -> Option<Result<Option<T>, Failure>>,
 ) -> Result<Vec<T>, Failure> {
-    let mut streams = Vec::new();
+    let mut nouns = Vec::new();
     for child in element.node.children().filter(Node::is_element) {
-        match child.tag_name().name() {
-            "Stream" => streams.extend(read(child, element.notes)?),
-            other if UNSUPPORTED.contains(&other) => {
+        match (read(child, element.notes), child.tag_name().name()) {
+            (Some(noun), _) => nouns.extend(noun?),
+            (None, other) if SKIPPED_NOUNS.contains(&other) => {
                 element.notes.warn(child, 12200, format!("<{other}> is not supported and is skipped"));
             }
-            other => {
+            (None, other) => {
                 element.illegal(14300, format!("<{}> is no noun of <{}>", shorten(other), element.name()))
             }
         }
     }
-    Ok(streams)
+    Ok(nouns)
 }
 
-fn stream(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Stream>, Failure> {
+fn stream(node: Node<'_, '_>, notes: &mut Notes) -> Result<Stream, Failure> {
     let mut element = Element::new(node, notes);
     let stream = Stream {
         url: element.text("url").unwrap_or_default(),
@@ -97,12 +97,24 @@ fn stream(node: Node<'_, '_>, notes: &mut Notes) -> Result<Option<Stream>, Failu
         status: element.hook("statusCallback", "statusCallbackMethod", 12200),
         parameters: parameters(&mut element),
     };
-    element.ignore(&["connectorName"]);
     if stream.url.is_empty() {
         element.illegal(11100, "<Stream> has no url");
     }
     element.finish()?;
-    Ok(Some(stream))
+    Ok(stream)
+}
+
+fn recording(node: Node<'_, '_>, notes: &mut Notes) -> Result<CallRecording, Failure> {
+    let mut element = Element::new(node, notes);
+    let recording = CallRecording {
+        name: element.text("name"),
+        dual: element.choice("channels", &[("dual", true), ("mono", false)], true, 12200),
+        track: element.choice("track", &TRACKS, RecordingTrack::Both, 12200),
+        trim: element.choice("trim", &TRIMS, true, 12200),
+        status: recording_status(&mut element),
+    };
+    element.finish()?;
+    Ok(recording)
 }
 
 fn parameters(element: &mut Element<'_, '_, '_>) -> Vec<(String, String)> {
