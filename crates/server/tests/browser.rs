@@ -123,6 +123,53 @@ async fn a_caller_and_a_browser_hear_each_other_through_client() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium"]
+async fn one_identity_in_two_accounts_is_two_people() {
+    let floor = Floor::open().await;
+    let Floor { browser, rest, .. } = &floor;
+    let made = rest.post("/2010-04-01/Accounts.json", &[]).await.unwrap().ok().unwrap();
+    let text = |of: &Value, name: &str| of[name].as_str().unwrap().to_owned();
+    let (sub, secret) = (text(&made, "sid"), text(&made, "auth_token"));
+    let theirs = Rest::new(&floor.server.url(), &sub, &secret);
+    let functions = WebhookReceiver::start(&secret).await.unwrap();
+    functions.answers_twiml("/app", "<Response><Pause length=\"60\"/></Response>");
+    let form = [("FriendlyName", "browser"), ("VoiceUrl", &*functions.url("/app"))];
+    let path = theirs.account_path("/Applications.json");
+    let application = text(&theirs.post(&path, &form).await.unwrap().ok().unwrap(), "sid");
+    let key = theirs.post(&theirs.account_path("/Keys.json"), &[]).await.unwrap().ok().unwrap();
+    let key = (text(&key, "sid"), text(&key, "secret"));
+
+    floor.device("alice", Tone(620), None, json!({})).await;
+    browser.open("theirs", Tone(1000)).await.unwrap();
+    let token = voice_token(&sub, (&key.0, &key.1), "alice", Some(&application), HOUR);
+    browser.call("theirs", "phone.start", json!([token, floor.host, {}])).await.unwrap();
+    browser.call("theirs", "phone.register", json!([])).await.unwrap();
+    browser.told("theirs", "registered", WITHIN).await.unwrap();
+
+    // Each account rings its own.
+    let calls = async |of: &Rest, from: &str| {
+        let form = [("To", "client:alice"), ("From", from), ("Twiml", "<Response/>")];
+        of.post(&of.account_path("/Calls.json"), &form).await.unwrap().ok().unwrap();
+    };
+    calls(&theirs, "client:branch").await;
+    let told = browser.told("theirs", "incoming", LONG).await.unwrap();
+    assert_eq!(told["from"], "client:branch");
+    browser.call("theirs", "phone.accept", json!([])).await.unwrap();
+    browser.told("theirs", "disconnect", LONG).await.unwrap();
+    calls(rest, "client:head").await;
+    let told = browser.told("alice", "incoming", LONG).await.unwrap();
+    assert_eq!(told["from"], "client:head", "the first that it hears of");
+
+    // What a browser calls is the application of its own account.
+    browser.call("theirs", "phone.connect", json!([{}])).await.unwrap();
+    let asked = functions.receives("/app", LONG, |_| true).await.unwrap();
+    assert!(asked.signed, "{asked:?}");
+    assert_eq!((asked.parameter("From"), asked.parameter("AccountSid")), ("client:alice", &*sub));
+    browser.call("theirs", "phone.hangUp", json!([])).await.unwrap();
+    floor.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium"]
 async fn a_browser_calls_its_application_with_parameters_and_keys_and_gets_back_a_lost_websocket() {
     let floor = Floor::open().await;
     let Floor { browser, trunk, .. } = &floor;

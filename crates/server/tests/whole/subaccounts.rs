@@ -2,12 +2,15 @@
 
 use crate::scene::*;
 use serde_json::{Value, json};
+use std::time::Duration;
 use testkit::{Heard, Rest, Server, ServerOptions, Trunk, WITHIN, WebhookReceiver};
 
 /// A number of the subaccount.
 const THEIRS: &str = "+15550188001";
 /// Who calls it.
 const CUSTOMER: &str = "+15557771001";
+/// As long as a call would have taken to ring.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A subaccount of the scene's account: its SID, and a client with its own token.
 async fn subaccount(it: &Scene, name: &str) -> (String, String, Rest) {
@@ -170,4 +173,28 @@ async fn a_subaccount_answers_after_a_restart() {
     assert_eq!(asked.parameter("AccountSid"), sub);
     call.hangs_up().await.unwrap();
     server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_rings_no_phone_of_another() {
+    let it = Scene::start().await;
+    let (_, _, theirs) = subaccount(&it, "Neighbour").await;
+    let ana = it.phone("ana", AGENT).await;
+    let form = [
+        ("To", "sip:ana@tandem.localhost"),
+        ("From", "sip:neighbour@tandem.localhost"),
+        ("Twiml", "<Response/>"),
+    ];
+    let made = theirs.post(&theirs.account_path("/Calls.json"), &form).await.unwrap().ok().unwrap();
+    let path = theirs.account_path(&format!("/Calls/{}.json", text(&made, "sid")));
+    eventually("the call has failed", async || {
+        theirs.fetch(&path).await.unwrap().ok().unwrap()["status"] == "failed"
+    })
+    .await;
+    // It rings for the account that it belongs to, and that is the first time.
+    it.rest.post(&it.rest.account_path("/Calls.json"), &form).await.unwrap().ok().unwrap();
+    let call = ana.rings(WITHIN).await.unwrap().answers().await.unwrap();
+    call.ends(WITHIN).await.unwrap();
+    ana.stays_quiet(QUIET).await.unwrap();
+    it.stop().await;
 }
