@@ -159,7 +159,7 @@ async fn baresip_parks_calls_out_over_the_trunk_and_lets_a_call_ring() {
     assert!(caller_a.wait().unwrap().success(), "caller A's call failed\n{}", server.log());
 
     // Nobody answers: her phone stops, she is offline, and the caller waits until she is back.
-    centre.has_calls("ana", "wrap-up", 0, PROMPT).await.unwrap();
+    centre.wraps_up("ana", PROMPT).await.unwrap();
     let mut caller_c =
         sipp(folder.path(), &server, port, "+15550100001", Tone(1000), long, &["-m", "1"]).spawn().unwrap();
     ana.rings(3, PROMPT).await.unwrap();

@@ -106,6 +106,33 @@ impl Centre {
         self.of_call(worker, reservation, "PickUp").await
     }
 
+    /// Says "done" to what is left of the agent's calls, wrap-ups and notices of callers who hung up, and waits until
+    /// nothing is left.
+    pub async fn wraps_up(&self, worker: &str, within: Duration) -> Result<(), Trouble> {
+        let started = Instant::now();
+        loop {
+            // A call that has just ended is one of them a moment later.
+            let open = self.calls(worker).await?;
+            for state in ["wrap-up", "hung-up"] {
+                for reservation in self.calls_in(worker, state).await? {
+                    self.of_call(worker, &reservation, "Complete").await?;
+                }
+            }
+            if open.is_empty() {
+                return Ok(());
+            }
+            if started.elapsed() > within {
+                return Err(Trouble::Waited {
+                    name: worker.to_owned(),
+                    what: "to be done with every call".to_owned(),
+                    waited: within,
+                    instead: format!("there are {open:?}"),
+                });
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    }
+
     async fn of_call(&self, worker: &str, reservation: &str, action: &str) -> Result<(), Trouble> {
         let sid = self.worker(worker).await?;
         let path = self.own_path(&format!("/Workers/{sid}/Calls/{reservation}/{action}"));

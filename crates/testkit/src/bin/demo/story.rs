@@ -280,5 +280,8 @@ impl Stage<'_> {
         for desk in [&self.a, &self.b, &self.c, &self.ana] {
             desk.hangs_up().await;
         }
+        if let Err(trouble) = self.centre.wraps_up("ana", WITHIN).await {
+            self.report.failed(&trouble.to_string());
+        }
     }
 }
