@@ -14,9 +14,10 @@ import { TimelinePage } from '../features/timeline';
 import { Customer, MyWork, Selected } from '../features/work';
 import { LANGUAGES, useWords, type Language } from '../i18n';
 import { Icon, type IconName } from '../ui/icons';
+import { Menu } from '../ui/menu';
 import { Clock, Press, Trouble } from '../ui/parts';
 import { knock, ring, tick } from '../ui/sound';
-import { chooseTheme, themeNow, type Theme } from '../ui/theme';
+import { chooseTheme, themeNow, type Theme } from '../../../shared/theme';
 import { useHere, type Page } from './context';
 
 const PAGES: { page: Page; icon: IconName }[] = [
@@ -122,16 +123,14 @@ function Header({ microphone }: { microphone: Microphone }) {
       </button>
       <span className={`link ${state.link.is}`}><span className="dot-sign" aria-hidden="true" />{say(link)}</span>
       <PhoneMenu microphone={microphone} />
-      <details className="menu">
-        <summary><Icon name="user" /> <span>{desk.me.name}</span></summary>
-        <div className="menu-body">
-          <label className="field">
+      <Menu name={<><Icon name="user" /> <span>{desk.me.name}</span></>}>
+        <label className="field">
             <span>{say('header.theme')}</span>
             <select value={theme} onChange={(event) => { const to = event.target.value as Theme; chooseTheme(to); setTheme(to); }}>
               {(['system', 'light', 'dark'] as const).map((one) => <option key={one} value={one}>{say(`header.theme.${one}`)}</option>)}
             </select>
           </label>
-          <label className="field">
+        <label className="field">
             <span>{say('header.language')}</span>
             <select value={language} onChange={(event) => speak(event.target.value as Language)}>
               {Object.entries(LANGUAGES).map(([key, { name }]) => <option key={key} value={key}>{name}</option>)}
@@ -139,8 +138,7 @@ function Header({ microphone }: { microphone: Microphone }) {
           </label>
           <Press onClick={() => void shortcuts.run(here, undefined)}>{say('header.shortcuts')}</Press>
           <Press onClick={here.signOut}>{say('header.signout')}</Press>
-        </div>
-      </details>
+      </Menu>
     </header>
   );
 }

@@ -8,6 +8,7 @@ import { lineQuality, type Quality } from '../phone/quality';
 import type { StationState } from '../phone/station';
 import { useWords, type Key } from '../i18n';
 import { Icon } from '../ui/icons';
+import { Menu } from '../ui/menu';
 import { Press } from '../ui/parts';
 import { ring, unlock, useRinger } from '../ui/sound';
 
@@ -213,15 +214,15 @@ export function PhoneMenu({ microphone }: { microphone: Microphone }) {
   const good = line === 'up' && audio;
   const word: Key = !good ? 'phone.line.none' : quality.is === 'good' ? 'phone.line.good' : `phone.line.${quality.cause}`;
   return (
-    <details className="menu phone">
-      <summary>
+    <Menu
+      className="phone"
+      name={<>
         <span className={`dot ${good && quality.is === 'good' ? 'green' : 'orange'}`}>{say(word)}</span>
         <Icon name="phone" />
         <span className="hidden">{say('phone.menu')}</span>
-      </summary>
-      <div className="menu-body">
-        <Devices microphone={microphone} use={(track) => station.hearMicrophone(track)} />
-      </div>
-    </details>
+      </>}
+    >
+      <Devices microphone={microphone} use={(track) => station.hearMicrophone(track)} />
+    </Menu>
   );
 }

@@ -1,6 +1,6 @@
 export type Theme = 'system' | 'light' | 'dark';
 export const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
-/** The desk's choice is this page's too. */
+/** The choice of one page is the other's too. */
 const KEPT = 'tandem.theme';
 
 export const themeNow = (): Theme => (localStorage.getItem(KEPT) as Theme | null) ?? 'system';
