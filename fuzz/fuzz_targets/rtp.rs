@@ -7,6 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use media::codec::packet_ticks;
 use media::dtmf::TelephoneEvent;
 use media::jitter::JitterBuffer;
+use media::noise::{self, Level};
 use media::rtcp::Report;
 use media::rtp::{PACKET_MAX, Packet};
 use media::session::Codec;
@@ -33,7 +34,10 @@ fuzz_target!(|bytes: &[u8]| {
             packet_ticks(codec, packet.payload);
             TelephoneEvent::parse(packet.payload).and_then(|event| event.digit());
             reception.packet(Mono(now), packet.ssrc, packet.seq, packet.timestamp, packet.marker);
-            buffer.insert(Mono(now), packet.ssrc, packet.timestamp, codec, packet.payload);
+            match Level::of_packet(packet.payload).filter(|_| packet.payload_type == noise::PAYLOAD_TYPE) {
+                Some(level) => buffer.rest(Mono(now), packet.ssrc, packet.timestamp, level),
+                None => buffer.insert(Mono(now), packet.ssrc, packet.timestamp, codec, packet.payload),
+            }
             let mut again = [0; PACKET_MAX];
             let written = packet.write(&mut again);
             assert_eq!(Packet::parse(written), Ok(packet));

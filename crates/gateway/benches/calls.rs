@@ -92,6 +92,7 @@ fn measure(scene: Scene, name: &str, legs: u64, time: Duration) {
                 codec,
                 payload_type: if codec == Codec::Pcma { 8 } else { 0 },
                 dtmf_payload_type: Some(101),
+                comfort_noise: false,
                 send: true,
                 receive: true,
             };

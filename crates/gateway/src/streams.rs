@@ -331,6 +331,7 @@ fn session() -> Session {
         codec: Codec::Pcmu,
         payload_type: 0,
         dtmf_payload_type: None,
+        comfort_noise: false,
         send: false,
         receive: true,
     }

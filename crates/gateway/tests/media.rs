@@ -151,6 +151,34 @@ async fn keys_pass_between_legs_whose_clocks_differ() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_announces_its_silence_is_heard_as_noise_of_that_level() {
+    let plane = Plane::start(1);
+    let ana = Phone::new(Codec::Pcma);
+    plane.leg(1, &ana);
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let session =
+        Session { remote: peer.local_addr().unwrap(), codec: Codec::Pcmu, payload_type: 0, ..ana.session() };
+    let to = plane.leg_with(2, session);
+    plane.bridge(1, 2);
+    let send = |seq: u16, payload_type, payload: &[u8]| {
+        let timestamp = u32::from(seq) * 160;
+        let packet = media::rtp::Packet { marker: false, payload_type, seq, timestamp, ssrc: 9, payload };
+        peer.send_to(packet.write(&mut [0; media::rtp::PACKET_MAX]), to).unwrap();
+    };
+    for seq in 0..5 {
+        send(seq, 0, &[Law::Mu.encode(9_000); 160]);
+    }
+    send(5, 13, &[45]);
+    let about = |wanted: f64| {
+        let samples = ana.last(2_400);
+        samples.len() == 2_400 && (level(&samples) - wanted).abs() < 4.0
+    };
+    until("noise of 45 dB below overload is heard", || about(-45.0)).await;
+    send(30, 13, &[60]);
+    until("and then of 60", || about(-60.0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_phone_hears_is_one_stream_through_every_change_of_source() {
     let mut plane = Plane::start(1);
     let (ana, bo, cy) = (Phone::new(Codec::Pcmu), Phone::new(Codec::Pcmu), Phone::new(Codec::Pcma));

@@ -59,6 +59,7 @@ fn exchange(legs: u64, mixed: bool) -> Exchange {
             codec,
             payload_type: if codec == Codec::Pcmu { 0 } else { 8 },
             dtmf_payload_type: Some(101),
+            comfort_noise: false,
             send: true,
             receive: true,
         };

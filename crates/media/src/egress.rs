@@ -5,6 +5,7 @@
 
 use crate::codec::packet_ticks;
 use crate::dtmf::TelephoneEvent;
+use crate::noise::Level;
 use crate::rtcp::SenderInfo;
 use crate::rtp::{PACKET_MAX, Packet};
 use crate::session::Codec;
@@ -38,6 +39,8 @@ pub enum Kind {
     Audio(Codec),
     /// A telephone event.
     Event,
+    /// Comfort noise: the peer says nothing until its next audio.
+    Noise,
 }
 
 /// Where the last packet came from.
@@ -53,6 +56,8 @@ pub enum Source {
     Mix,
     /// Another leg.
     Leg(u64),
+    /// Comfort noise, which the peer makes itself.
+    Noise(Level),
 }
 
 /// The sending side of one leg.
@@ -188,6 +193,7 @@ impl Egress {
         let length = match voice.kind {
             Kind::Audio(codec) => packet_ticks(codec, voice.payload).unwrap_or(0),
             Kind::Event => TelephoneEvent::parse(voice.payload).map_or(0, |event| self.event_ticks(event)),
+            Kind::Noise => 0,
         };
         self.reach(timestamp.wrapping_add(length));
         self.count(now, voice.payload.len());
@@ -217,7 +223,9 @@ impl Egress {
         self.end = timestamp.wrapping_add(self.clock_khz * FRAME_MS);
         self.count(now, payload.len());
         let (ssrc, seq) = (self.ssrc, self.seq);
-        Packet { marker: !goes_on || gap, payload_type, seq, timestamp, ssrc, payload }.write(buffer)
+        // What comes after noise begins a talk spurt, not the noise itself (RFC 3551 §4.1).
+        let marker = (!goes_on || gap) && !matches!(source, Source::Noise(_));
+        Packet { marker, payload_type, seq, timestamp, ssrc, payload }.write(buffer)
     }
 
     /// Sends one packet of a telephone event of our own; `first` starts a new one.

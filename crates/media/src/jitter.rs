@@ -2,10 +2,12 @@
 //!
 //! Samples lie in a ring by their RTP timestamps, so that order, packet length and duplicates do not matter. Playing
 //! starts `delay` behind the first packet; the delay follows the jitter between 40 and 120 ms. What is missing is
-//! concealed by the last 20 ms, fading; Opus makes up for it from the packet that comes after.
+//! concealed by the last 20 ms, fading; Opus makes up for it from the packet that comes after. Where the peer says that it pauses
+//! (RFC 3389) nothing is missing, and its noise is heard.
 
 use crate::codec::{DECODED_MAX, Decoder};
 use crate::g711::{FRAME, Frame};
+use crate::noise::{Level, Noise};
 use crate::session::Codec;
 use base::Mono;
 
@@ -26,6 +28,24 @@ pub struct JitterBuffer {
     late: u64,
     /// For codecs that remember.
     decoding: Option<Box<Decoding>>,
+    rest: Option<Rest>,
+    noise: Noise,
+}
+
+/// The peer says nothing, and says so.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    /// Timestamp of its first sample.
+    from: u32,
+    /// Timestamp after its last, once the peer spoke again.
+    until: Option<u32>,
+    level: Level,
+}
+
+impl Rest {
+    fn covers(&self, at: u32) -> bool {
+        !after(self.from, at) && self.until.is_none_or(|until| after(until, at))
+    }
 }
 
 /// A stream whose codec has a state, and whose clock may not be ours.
@@ -59,6 +79,8 @@ pub enum Heard {
     Voice,
     /// A guess at what was lost.
     Concealed,
+    /// The noise of a peer that pauses and says so.
+    Noise,
     /// Nothing: the stream has not begun, pauses or was lost for too long.
     Silence,
 }
@@ -77,6 +99,8 @@ impl Default for JitterBuffer {
             concealed: 0,
             late: 0,
             decoding: None,
+            rest: None,
+            noise: Noise::default(),
         }
     }
 }
@@ -116,6 +140,21 @@ impl JitterBuffer {
             _ => {}
         }
         self.decoding = Some(decoding);
+    }
+
+    /// From `timestamp` at 8 kHz on the peer says nothing, and what is heard until it does is noise of this level.
+    pub fn rest(&mut self, now: Mono, ssrc: u32, timestamp: u32, level: Level) {
+        match self.stream {
+            // It was overtaken by what the peer said next.
+            Some(stream) if stream.ssrc == ssrc && after(stream.end, timestamp) => return,
+            Some(stream) if stream.ssrc == ssrc && !jumped(&stream, timestamp, timestamp) => {}
+            _ => self.place(now, ssrc, timestamp, &[]),
+        }
+        let from = match self.rest {
+            Some(Rest { from, until: None, .. }) => from,
+            _ => timestamp,
+        };
+        self.rest = Some(Rest { from, until: None, level });
     }
 
     /// Puts samples where they belong if they are still to be played.
@@ -159,6 +198,11 @@ impl JitterBuffer {
             stream.end = end;
         }
         self.stream = Some(stream);
+        if let Some(rest) =
+            self.rest.as_mut().filter(|rest| !samples.is_empty() && !after(rest.from, timestamp))
+        {
+            rest.until = Some(rest.until.filter(|until| !after(*until, timestamp)).unwrap_or(timestamp));
+        }
         self.write(timestamp, samples);
     }
 
@@ -177,22 +221,28 @@ impl JitterBuffer {
             return Heard::Concealed;
         }
         self.catch_up(&mut stream);
-        let mut present = 0;
+        let (mut present, mut noisy) = (0, false);
+        let rest = self.rest;
+        let mut noise = self.noise.samples(rest.map_or(Level::NONE, |rest| rest.level));
         for (i, sample) in frame.iter_mut().enumerate() {
             let at = stream.play.wrapping_add(i as u32) as usize % WINDOW;
             if std::mem::take(&mut self.present[at]) {
                 *sample = self.samples[at];
                 present += 1;
+            } else if rest.is_some_and(|rest| rest.covers(stream.play.wrapping_add(i as u32))) {
+                *sample = noise();
+                noisy = true;
             } else {
                 *sample = faded(self.last[i], gain);
             }
         }
         stream.play = stream.play.wrapping_add(FRAME as u32);
         self.stream = Some(stream);
-        if present > 0 {
+        self.rest = rest.filter(|rest| rest.until.is_none_or(|until| after(until, stream.play)));
+        if present > 0 || noisy {
             self.last = *frame;
             self.missed = 0;
-            return Heard::Voice;
+            return if present > 0 { Heard::Voice } else { Heard::Noise };
         }
         self.missed += 1;
         if self.missed as usize <= FADE.len() {
@@ -229,6 +279,7 @@ impl JitterBuffer {
 
     fn begin(&mut self, ssrc: u32, timestamp: u32, transit: u32) -> Stream {
         self.present.fill(false);
+        self.rest = None;
         self.full_for = 0;
         self.put_off = 0;
         self.last.fill(0);
@@ -363,6 +414,38 @@ mod tests {
         let (heard, buffer) = play(&packets, 52);
         assert_eq!(voices(&heard), (0..50).map(value).collect::<Vec<_>>());
         assert_eq!((buffer.concealed(), buffer.late()), (0, 0));
+    }
+
+    #[test]
+    fn what_a_peer_does_not_say_is_no_loss_once_it_said_so() {
+        let mut buffer = JitterBuffer::default();
+        let mut frame = [0; FRAME];
+        let mut heard = Vec::new();
+        for tick in 0..200_u32 {
+            let (now, timestamp) = (Mono(u64::from(tick) * 20_000), tick * FRAME as u32);
+            match tick {
+                // Its voice, a pause that it announces, and its voice again, of which one packet is lost.
+                0..20 | 120..=149 | 151..160 => {
+                    buffer.insert(now, 1, timestamp, Codec::Pcma, &[Law::A.encode(9_000); FRAME]);
+                }
+                20 | 60 => buffer.rest(now, 1, timestamp, Level::FLOOR),
+                _ => {}
+            }
+            heard.push(buffer.next_20_ms(&mut frame));
+            if heard.last() == Some(&Heard::Noise) {
+                assert!(frame.iter().all(|sample| sample.abs() < 100), "{tick}: a word is repeated");
+            }
+        }
+        let count = |what| heard.iter().filter(|heard| **heard == what).count();
+        assert_eq!(count(Heard::Noise), 100);
+        assert_eq!(count(Heard::Voice), 20 + 30 + 9);
+        // The packet that was lost, and the end that nobody announced.
+        assert_eq!(count(Heard::Concealed), 1 + FADE.len());
+        assert_eq!(buffer.concealed(), 1 + FADE.len() as u64);
+        // News of a pause that is over by now changes nothing.
+        buffer.insert(Mono(4_000_000), 1, 200 * FRAME as u32, Codec::Pcma, &[Law::A.encode(9_000); FRAME]);
+        buffer.rest(Mono(4_000_000), 1, 199 * FRAME as u32, Level::FLOOR);
+        assert!((0..10).all(|_| buffer.next_20_ms(&mut frame) != Heard::Noise));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod g722;
 pub mod jitter;
 pub mod latch;
 pub mod mixer;
+pub mod noise;
 pub mod reel;
 pub mod resample;
 pub mod rtcp;

@@ -12,6 +12,8 @@ pub struct Mixer {
     /// What the limiter lets through, in 1/32768, at the end of the last frame and of this one.
     limit: (i32, i32),
     shared: Frame,
+    /// How many voices and announcements are in it.
+    voices: usize,
     encoded: [Option<[u8; FRAME]>; 2],
 }
 
@@ -71,6 +73,7 @@ impl Default for Mixer {
             sum: [0; FRAME],
             limit: (ONE, ONE),
             shared: [0; FRAME],
+            voices: 0,
             encoded: [None; 2],
         }
     }
@@ -149,6 +152,7 @@ impl Mixer {
     /// Takes 20 ms of every member and, for all of them, of what is announced.
     pub fn mix(&mut self, announced: &[Frame]) {
         self.sum.fill(0);
+        self.voices = announced.len();
         for member in &mut self.members {
             let heard = member.input.next_20_ms(&mut member.frame);
             if member.gain != UNITY {
@@ -156,9 +160,10 @@ impl Mixer {
                     *sample = (i32::from(*sample) * member.gain / UNITY).clamp(-32_768, 32_767) as i16;
                 }
             }
-            member.speaking =
-                heard != Heard::Silence && member.frame.iter().any(|s| s.unsigned_abs() > WHISPER);
+            let says_something = matches!(heard, Heard::Voice | Heard::Concealed);
+            member.speaking = says_something && member.frame.iter().any(|s| s.unsigned_abs() > WHISPER);
             if member.speaking && member.whispers_to.is_none() {
+                self.voices += 1;
                 add(&mut self.sum, &member.frame);
             }
         }
@@ -173,6 +178,16 @@ impl Mixer {
         self.limited(None, &mut shared);
         self.shared = shared;
         self.encoded = [None; 2];
+    }
+
+    /// Whether nobody but the member itself is to be heard.
+    pub fn is_quiet_for(&self, id: u64) -> bool {
+        if self.voices > 1 {
+            return false;
+        }
+        let own = self.members.iter().filter(|m| m.id == id && m.speaking && m.whispers_to.is_none()).count();
+        let coached = || self.members.iter().any(|m| m.speaking && m.whispers_to == Some(id));
+        self.voices == own && !coached()
     }
 
     /// What a member hears: everybody but itself, and those who whisper to it.

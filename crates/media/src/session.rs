@@ -53,6 +53,8 @@ pub struct Session {
     pub payload_type: u8,
     /// Payload type of RFC 4733 telephone events, if agreed.
     pub dtmf_payload_type: Option<u8>,
+    /// Whether comfort noise (RFC 3389) was agreed: then we send it instead of silence.
+    pub comfort_noise: bool,
     /// Whether we may send: false while the peer holds us with `sendonly` or `inactive`.
     pub send: bool,
     /// Whether the peer sends: false while it said `recvonly` or `inactive`. Its silence is then no fault.

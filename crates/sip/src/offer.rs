@@ -43,6 +43,8 @@ pub struct Agreed {
     pub payload_type: u8,
     /// The payload type of telephone events, if the peer takes them.
     pub dtmf_payload_type: Option<u8>,
+    /// Whether both sides take comfort noise.
+    pub comfort_noise: bool,
     /// Which way we send and receive.
     pub direction: Direction,
     /// The peer put us on hold: it neither wants our audio nor, perhaps, sends any.
@@ -75,8 +77,16 @@ pub enum OfferError {
 
 /// The payload type we offer telephone events under.
 pub const DTMF_PAYLOAD_TYPE: u8 = 101;
+/// The static payload type of comfort noise.
+pub const COMFORT_NOISE_PAYLOAD_TYPE: u8 = 13;
 /// The packet time we send and ask for.
 pub const PTIME_MS: u16 = 20;
+
+/// What is on a line beside its codecs.
+struct Extras {
+    dtmf: Option<u8>,
+    comfort_noise: bool,
+}
 
 /// The offers and answers of one leg.
 #[derive(Debug, Clone)]
@@ -90,6 +100,7 @@ pub struct Negotiator {
     agreed: Option<Agreed>,
     /// The profile of the session's media line, kept in later offers.
     profile: Option<String>,
+    comfort_noise: bool,
     srtp: Srtp,
     /// Master key and salt of what we send, one for each suite.
     keys: [MasterKey; SUITES.len()],
@@ -139,6 +150,7 @@ impl Negotiator {
             offered: false,
             agreed: None,
             profile: None,
+            comfort_noise: false,
             srtp: Srtp::Off,
             keys: [[0; 30]; SUITES.len()],
         }
@@ -147,6 +159,12 @@ impl Negotiator {
     /// With encryption as `srtp` says; `keys` are secrets nobody else knows, one for each of [`SUITES`].
     pub fn with_srtp(mut self, srtp: Srtp, keys: [MasterKey; SUITES.len()]) -> Self {
         (self.srtp, self.keys) = (srtp, keys);
+        self
+    }
+
+    /// With comfort noise (RFC 3389) beside codecs whose clock is 8 kHz.
+    pub fn with_comfort_noise(mut self, wanted: bool) -> Self {
+        self.comfort_noise = wanted;
         self
     }
 
@@ -172,7 +190,8 @@ impl Negotiator {
         let secured = self.agreed.as_ref().is_some_and(|agreed| agreed.crypto.is_some());
         let profile = if self.srtp == Srtp::Required { "RTP/SAVP" } else { "RTP/AVP" };
         let profile = self.profile.as_deref().filter(|_| secured).unwrap_or(profile).to_owned();
-        let mut audio = self.audio(self.address.port(), &profile, &codecs, Some(dtmf), direction);
+        let extras = Extras { dtmf: Some(dtmf), comfort_noise: self.comfort_noise };
+        let mut audio = self.audio(self.address.port(), &profile, &codecs, extras, direction);
         // A session that has begun in the clear goes on in the clear.
         if self.srtp != Srtp::Off && (secured || self.agreed.is_none()) {
             let lines = (1..).zip(SUITES.iter().zip(&self.keys));
@@ -266,6 +285,8 @@ impl Negotiator {
                     || encoding.eq_ignore_ascii_case("telephone-event/8000/1")
             })
         });
+        let comfort_noise =
+            self.comfort_noise && codec != Codec::Opus && types().any(|pt| pt == COMFORT_NOISE_PAYLOAD_TYPE);
         let Some(Host::Ip(ip)) = theirs.host_of(media) else { return Err(OfferError::NoAddress) };
         let theirs = theirs.direction_of(media);
         // RFC 2543's hold: the address says "send nothing", whatever the direction says.
@@ -280,6 +301,7 @@ impl Negotiator {
             codec,
             payload_type,
             dtmf_payload_type,
+            comfort_noise,
             direction,
             held: !theirs.receives() || nowhere,
             ptime_ms: media.attribute("ptime").and_then(|ms| ms.trim().parse().ok()),
@@ -303,8 +325,8 @@ impl Negotiator {
     fn accepting(&self, offered: &Media, agreed: &Agreed) -> Media {
         let codecs = [(agreed.payload_type, agreed.codec)];
         let port = self.address.port();
-        let mut audio =
-            self.audio(port, &offered.protocol, &codecs, agreed.dtmf_payload_type, agreed.direction);
+        let extras = Extras { dtmf: agreed.dtmf_payload_type, comfort_noise: agreed.comfort_noise };
+        let mut audio = self.audio(port, &offered.protocol, &codecs, extras, agreed.direction);
         if let Some(Crypto { tag, suite, ours, .. }) = &agreed.crypto {
             audio.attributes.push(crypto::print(*tag, *suite, ours));
         }
@@ -316,16 +338,22 @@ impl Negotiator {
         port: u16,
         protocol: &str,
         codecs: &[(u8, Codec)],
-        dtmf: Option<u8>,
+        extras: Extras,
         direction: Direction,
     ) -> Media {
-        let formats = codecs.iter().map(|(pt, _)| *pt).chain(dtmf).map(|pt| pt.to_string()).collect();
+        let Extras { dtmf, comfort_noise } = extras;
+        let noise = comfort_noise.then_some(COMFORT_NOISE_PAYLOAD_TYPE);
+        let formats =
+            codecs.iter().map(|(pt, _)| *pt).chain(noise).chain(dtmf).map(|pt| pt.to_string()).collect();
         let mut attributes: Vec<Attribute> = codecs
             .iter()
             .map(|(pt, codec)| Attribute::with("rtpmap", format!("{pt} {}", codec.encoding())))
             .collect();
         for (pt, _) in codecs.iter().filter(|(_, codec)| *codec == Codec::Opus) {
             attributes.push(Attribute::with("fmtp", format!("{pt} useinbandfec=1")));
+        }
+        if let Some(pt) = noise {
+            attributes.push(Attribute::with("rtpmap", format!("{pt} CN/8000")));
         }
         if let Some(pt) = dtmf {
             attributes.push(Attribute::with("rtpmap", format!("{pt} telephone-event/8000")));
@@ -405,6 +433,22 @@ mod tests {
         let theirs = offer("m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 pcmu/8000/1\r\n");
         let (_, agreed) = negotiator().answer(&theirs).unwrap();
         assert_eq!((agreed.codec, agreed.payload_type, agreed.dtmf_payload_type), (Codec::Pcmu, 97, None));
+    }
+
+    #[test]
+    fn comfort_noise_is_agreed_where_both_sides_want_it() {
+        let theirs = offer("m=audio 4000 RTP/AVP 0 13 96\r\na=rtpmap:96 telephone-event/8000\r\n");
+        let (text, agreed) = negotiator().answer(&theirs).unwrap();
+        assert!(!agreed.comfort_noise && text.contains("m=audio 20000 RTP/AVP 0 96\r\n"), "{text}");
+        let mut wants = negotiator().with_comfort_noise(true);
+        let (text, agreed) = wants.answer(&theirs).unwrap();
+        assert!(agreed.comfort_noise && text.contains("m=audio 20000 RTP/AVP 0 13 96\r\n"), "{text}");
+        assert!(text.contains("a=rtpmap:13 CN/8000\r\n"), "{text}");
+        let (text, agreed) = wants.answer(&offer("m=audio 4000 RTP/AVP 0\r\n")).unwrap();
+        assert!(!agreed.comfort_noise && text.contains("m=audio 20000 RTP/AVP 0\r\n"), "{text}");
+        let mut offers = negotiator().with_comfort_noise(true);
+        assert!(offers.offer().contains("m=audio 20000 RTP/AVP 0 8 13 101\r\n"));
+        assert!(offers.accept(&offer("m=audio 4000 RTP/AVP 8 13\r\n")).unwrap().comfort_noise);
     }
 
     #[test]

@@ -630,7 +630,15 @@ fn session_of(sdp: &str) -> Option<Session> {
     let events =
         rtpmaps(sdp).find(|(_, name)| name == "telephone-event/8000" || name == "telephone-event/8000/1");
     let dtmf_payload_type = events.map(|(payload_type, _)| payload_type);
-    Some(Session { remote: BY_WIRE, codec, payload_type, dtmf_payload_type, send: true, receive: true })
+    Some(Session {
+        remote: BY_WIRE,
+        codec,
+        payload_type,
+        dtmf_payload_type,
+        comfort_noise: false,
+        send: true,
+        receive: true,
+    })
 }
 
 const SOCKET: Token = Token(0);

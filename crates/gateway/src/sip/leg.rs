@@ -121,7 +121,8 @@ impl Shared {
         let session = entropy.next_u64();
         let keys: [MasterKey; SUITES.len()] = SUITES.map(|_| entropy.bytes());
         let codecs = self.settings.codecs.clone();
-        Some(Negotiator::new(advertised, codecs, session).with_srtp(srtp, keys))
+        let negotiator = Negotiator::new(advertised, codecs, session).with_srtp(srtp, keys);
+        Some(negotiator.with_comfort_noise(self.settings.comfort_noise))
     }
 
     /// Gives the media plane what was agreed.
@@ -146,6 +147,7 @@ impl Shared {
             codec,
             payload_type: agreed.payload_type,
             dtmf_payload_type: agreed.dtmf_payload_type,
+            comfort_noise: agreed.comfort_noise,
             send: agreed.direction.sends(),
             receive: agreed.direction.receives(),
         };

@@ -68,6 +68,7 @@ impl Phone {
             codec: self.codec,
             payload_type,
             dtmf_payload_type: Some(101),
+            comfort_noise: false,
             send: true,
             receive: true,
         }
@@ -104,10 +105,10 @@ impl Phone {
         if samples.len() < 2_400 { 0.0 } else { share(&samples, hertz) }
     }
 
-    /// Whether the last 0.3 s were sent, and were nothing.
+    /// Whether the last 0.3 s were sent, and were nothing but the faint noise of an open line.
     pub fn hears_nothing(&self) -> bool {
         let samples = self.last(2_400);
-        samples.len() == 2_400 && samples.iter().all(|s| s.unsigned_abs() <= 8)
+        samples.len() == 2_400 && samples.iter().all(|s| s.unsigned_abs() <= 64)
     }
 
     /// The last samples it heard.

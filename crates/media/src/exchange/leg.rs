@@ -13,6 +13,7 @@ use crate::egress::{Egress, Kind, Source, Voice};
 use crate::g711::{FRAME, Frame, Law};
 use crate::jitter::{Heard, JitterBuffer};
 use crate::latch::{Admission, Latch};
+use crate::noise::{self, Level, Noise};
 use crate::reel::Tap;
 use crate::rtcp::{REPORT_MAX, Report, ntp};
 use crate::rtp::{PACKET_MAX, PAYLOAD_MAX, Packet};
@@ -47,6 +48,9 @@ pub(super) struct Leg {
     press: Option<EventSender>,
     /// What the bridge peer says in a codec that is not this leg's.
     relay: Option<Box<JitterBuffer>>,
+    /// The bridge peer says nothing but noise of this level.
+    resting: Option<Level>,
+    noise: Noise,
     reception: Reception,
     digits: EventReceiver,
     heard: bool,
@@ -105,6 +109,8 @@ impl Leg {
             pending_tone: None,
             press: None,
             relay: None,
+            resting: None,
+            noise: Noise::default(),
             reception: Reception::default(),
             digits: EventReceiver::default(),
             heard: false,
@@ -150,6 +156,7 @@ impl Leg {
         self.egress.set_codec(session.codec);
         self.reception.set_clock(session.codec.clock_khz());
         self.relay = None;
+        self.resting = None;
         let ear = session.dtmf_payload_type.is_none().then(Box::default);
         self.line = Some(Line { session, latch, encoder, ear });
         // From hold or from nothing: the peer has the whole time to begin.
@@ -194,6 +201,7 @@ impl Leg {
     pub(super) fn set_route(&mut self, route: Route) -> Route {
         self.egress.cut();
         self.relay = None;
+        self.resting = None;
         std::mem::replace(&mut self.route, route)
     }
 
@@ -221,11 +229,11 @@ impl Leg {
     ) -> Arrival<'a> {
         let Some(line) = &mut self.line else { return Arrival::Dropped };
         let Ok(packet) = Packet::parse(bytes) else { return Arrival::Dropped };
-        let Some(content) = line.content(packet.payload_type) else { return Arrival::Dropped };
+        let Some(kind) = line.content(packet.payload_type) else { return Arrival::Dropped };
         if line.latch.admit(now, from, packet.ssrc, packet.seq) == Admission::Refused {
             return Arrival::Dropped;
         }
-        let audio = matches!(content, Content::Voice(Kind::Audio(_)));
+        let audio = matches!(kind, Kind::Audio(_));
         self.reception.packet(now, packet.ssrc, packet.seq, packet.timestamp, audio);
         self.last_heard = now;
         self.silent = false;
@@ -233,10 +241,10 @@ impl Leg {
             self.heard = true;
             out.event(Event::Heard { leg: id });
         }
-        let Content::Voice(kind) = content else { return Arrival::Nothing };
         let digit = match kind {
             Kind::Event => self.digits.receive(packet.ssrc, packet.timestamp, packet.payload),
             Kind::Audio(codec) => line.listen(codec, packet.payload),
+            Kind::Noise => None,
         };
         if let Some(digit) = digit {
             out.event(Event::Digit { leg: id, digit });
@@ -311,9 +319,18 @@ impl Leg {
                 }
                 return;
             }
+            (Kind::Noise, _) => {
+                let level = Level::of_packet(voice.payload).unwrap_or(Level::FLOOR);
+                if let Some(relay) = &mut self.relay {
+                    return relay.rest(now, voice.ssrc, voice.timestamp, level);
+                }
+                self.resting = Some(level);
+                return;
+            }
             // While a key sounds, it alone sounds.
             (Kind::Audio(_), _) if self.tone.is_some() || self.pending_tone.is_some() => return,
             (Kind::Audio(codec), _) => {
+                self.resting = None;
                 if codec != session.codec {
                     let (Some(law), Some(_)) = (codec.law(), session.codec.law()) else {
                         let relay = self.relay.get_or_insert_default();
@@ -352,6 +369,7 @@ impl Leg {
                 self.send(now, id, Source::Mix, bytes, buffer, out);
             }
             (Mixed::Samples(frame), None) => self.say(now, id, Source::Mix, frame, buffer, out),
+            (Mixed::Nobody, _) => self.rest(now, id, Source::Mix, Level::FLOOR, buffer, out),
             // From before the codec changed.
             _ => {}
         }
@@ -467,10 +485,49 @@ impl Leg {
         }
         let fills = match (self.route, self.egress.source()) {
             (Route::Silence, _) | (_, Source::Nothing | Source::Prompt | Source::Fill) => true,
-            (_, Source::Mix | Source::Leg(_)) => now.since(self.egress.sent_at()) >= FILL_AFTER,
+            (_, Source::Mix | Source::Leg(_) | Source::Noise(_)) => {
+                now.since(self.egress.sent_at()) >= FILL_AFTER
+            }
         };
-        if fills {
-            self.send_g711(now, id, Source::Fill, law, &silence, buffer, out);
+        if fills || self.resting.is_some() {
+            // Who hears nobody is told by the noise that the line is not dead; a leg that is by itself needs no telling.
+            let level = match self.route {
+                Route::Silence => Level::NONE,
+                Route::Bridge(_) | Route::Mixer(_) => self.resting.unwrap_or(Level::FLOOR),
+            };
+            self.rest(now, id, Source::Fill, level, buffer, out);
+        }
+    }
+
+    /// Sends noise, or says once in a while that it is to be heard, if the peer makes its own.
+    fn rest(
+        &mut self,
+        now: Mono,
+        id: LegId,
+        source: Source,
+        level: Level,
+        buffer: &mut [u8; PACKET_MAX],
+        out: &mut impl Out,
+    ) {
+        let Some(session) = self.line.as_ref().map(|line| line.session) else { return };
+        if session.comfort_noise {
+            let said = self.egress.source() == Source::Noise(level)
+                && now.since(self.egress.sent_at()) < noise::REPEAT;
+            if !said {
+                let (payload, kind) = (level.packet(), noise::PAYLOAD_TYPE);
+                self.send_as(now, id, Source::Noise(level), kind, &payload, buffer, out);
+            }
+            return;
+        }
+        match session.codec.law() {
+            Some(law) if level == Level::NONE => {
+                self.send(now, id, source, &[law.silence(); FRAME], buffer, out);
+            }
+            _ => {
+                let mut frame = [0; FRAME];
+                self.noise.fill(level, &mut frame);
+                self.say(now, id, source, &frame, buffer, out);
+            }
         }
     }
 
@@ -529,10 +586,27 @@ impl Leg {
         buffer: &mut [u8; PACKET_MAX],
         out: &mut impl Out,
     ) {
+        let Some(payload_type) = self.line.as_ref().map(|line| line.session.payload_type) else { return };
+        self.send_as(now, id, source, payload_type, payload, buffer, out);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a packet is made of")]
+    fn send_as(
+        &mut self,
+        now: Mono,
+        id: LegId,
+        source: Source,
+        payload_type: u8,
+        payload: &[u8],
+        buffer: &mut [u8; PACKET_MAX],
+        out: &mut impl Out,
+    ) {
         let Some(line) = self.line.as_ref().filter(|line| line.session.send && self.open) else { return };
-        let packet = self.egress.frame(now, source, line.session.payload_type, payload, buffer);
+        let packet = self.egress.frame(now, source, payload_type, payload, buffer);
         out.rtp(id, line.latch.remote(), packet);
-        tapped(&mut self.taps, now, line.session.codec, packet);
+        if payload_type == line.session.payload_type {
+            tapped(&mut self.taps, now, line.session.codec, packet);
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "what an event packet is made of")]
@@ -587,26 +661,20 @@ fn tapped(taps: &mut [Tap], now: Mono, codec: Codec, packet: &[u8]) {
 /// Most recordings of one leg at a time.
 const RECORDINGS_MAX: usize = 4;
 
-enum Content {
-    Voice(Kind),
-    /// RFC 3389: the peer says nothing, and says so.
-    ComfortNoise,
-}
-
 impl Line {
     /// What a payload type stands for. Either G.711 is taken by its static type too: some phones switch unasked.
-    fn content(&self, payload_type: u8) -> Option<Content> {
+    fn content(&self, payload_type: u8) -> Option<Kind> {
         let session = &self.session;
         if payload_type == session.payload_type {
-            return Some(Content::Voice(Kind::Audio(session.codec)));
+            return Some(Kind::Audio(session.codec));
         }
         if Some(payload_type) == session.dtmf_payload_type {
-            return Some(Content::Voice(Kind::Event));
+            return Some(Kind::Event);
         }
         match payload_type {
-            0 => Some(Content::Voice(Kind::Audio(Codec::Pcmu))),
-            8 => Some(Content::Voice(Kind::Audio(Codec::Pcma))),
-            13 => Some(Content::ComfortNoise),
+            0 => Some(Kind::Audio(Codec::Pcmu)),
+            8 => Some(Kind::Audio(Codec::Pcma)),
+            noise::PAYLOAD_TYPE => Some(Kind::Noise),
             _ => None,
         }
     }

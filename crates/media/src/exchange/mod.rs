@@ -14,6 +14,7 @@ use crate::clip::{Keys, Piece, Player};
 use crate::control::{Event, LegId, MixerId, PlayEnd, PlayId, RecordSource, Route};
 use crate::egress::{Kind, Voice};
 use crate::g711::FRAME;
+use crate::noise::Level;
 use crate::rtp::PACKET_MAX;
 use crate::session::{Codec, Session};
 use base::{Entropy, Mono, Now};
@@ -128,6 +129,7 @@ impl Exchange {
             for (&id, member) in members {
                 let Some(codec) = member.codec else { continue };
                 let audio = match codec.law() {
+                    _ if sum.is_quiet_for(id) => Mixed::Nobody,
                     Some(law) => {
                         let mut bytes = [0; FRAME];
                         sum.heard_by(id, law, &mut bytes);
@@ -455,8 +457,14 @@ fn hear(
         }
         Ear::Mixer(mixer) => {
             let input = rooms.get_mut(&mixer).and_then(|room| room.mixer.input(voice.from));
-            if let (Some(input), Kind::Audio(codec)) = (input, voice.kind) {
-                input.insert(now, voice.ssrc, voice.timestamp, codec, voice.payload);
+            let Some(input) = input else { return };
+            match voice.kind {
+                Kind::Audio(codec) => input.insert(now, voice.ssrc, voice.timestamp, codec, voice.payload),
+                Kind::Noise => {
+                    let level = Level::of_packet(voice.payload).unwrap_or(Level::FLOOR);
+                    input.rest(now, voice.ssrc, voice.timestamp, level);
+                }
+                Kind::Event => {}
             }
         }
     }

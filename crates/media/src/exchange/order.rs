@@ -92,6 +92,8 @@ pub enum Mixed {
     Encoded { law: Law, bytes: [u8; FRAME] },
     /// For the leg to encode.
     Samples(Frame),
+    /// Nobody is to be heard.
+    Nobody,
 }
 
 impl Order {

@@ -11,6 +11,8 @@ use base::Timestamp;
 use proptest::prelude::*;
 use std::sync::Arc;
 
+mod noise;
+
 /// Some exchanges, their virtual time, and everything that came out of them.
 struct World {
     exchanges: Vec<Exchange>,
@@ -164,6 +166,7 @@ fn session(leg: LegId, codec: Codec) -> Session {
         codec,
         payload_type,
         dtmf_payload_type: Some(101),
+        comfort_noise: false,
         send: true,
         receive: true,
     }
@@ -241,7 +244,7 @@ fn a_leg_is_recorded_on_two_channels_and_a_mixer_on_one() {
 }
 
 #[test]
-fn a_quiet_peer_is_filled_with_silence_and_its_return_bears_a_marker() {
+fn a_quiet_peer_is_filled_in_for_and_its_return_bears_a_marker() {
     let mut world = World::new(1);
     world.leg(1, Codec::Pcmu);
     world.leg(2, Codec::Pcmu);
@@ -254,7 +257,6 @@ fn a_quiet_peer_is_filled_with_silence_and_its_return_bears_a_marker() {
     world.ticks(20);
     let filled = world.sent_to(2).split_off(3);
     assert!((9..=12).contains(&filled.len()), "{}", filled.len());
-    assert!(filled.iter().all(|sent| sent.payload == [0xFF; FRAME]));
     assert!(filled[0].marker && !filled[1].marker);
     world.says(1, 3, 0, 480 + 20 * 160, &[1; FRAME]);
     assert!(world.sent_to(2).last().unwrap().marker);
@@ -273,7 +275,7 @@ fn a_prompt_covers_the_bridge_and_ends_once() {
     }
     let heard: Vec<_> = world.sent_to(2).iter().map(|sent| sent.payload[0]).collect();
     let prompt = Law::Mu.encode(500);
-    assert_eq!(heard, [prompt, prompt, prompt, 0xFF, 1, 1]);
+    assert_eq!((&heard[..3], &heard[4..]), (&[prompt; 3][..], &[1, 1][..]));
     assert_eq!(world.ends_of(1), [PlayEnd::Finished]);
 }
 
@@ -380,7 +382,7 @@ fn a_new_codec_is_heard_from_a_mixer_at_once() {
         world.out.sent.clear();
         world.order(1, Order::Connect { leg: 1, session: session(1, Codec::Pcma) });
         world.ticks(2);
-        assert!(world.sent_to(1).iter().all(|sent| sent.payload_type == 8 && sent.payload == [0xD5; FRAME]));
+        assert!(world.sent_to(1).iter().all(|sent| sent.payload_type == 8));
         assert_eq!(world.sent_to(1).len(), 2);
         // The mixer is forgotten with its last leg.
         world.route(1, Route::Silence);
