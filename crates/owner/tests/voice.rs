@@ -83,6 +83,7 @@ fn incoming(leg: u64) -> Input {
         to_domain: "127.0.0.1".to_owned(),
         from: "+15550200001".to_owned(),
         from_name: None,
+        verstat: None,
         call_id: format!("call-{leg}"),
         headers: Vec::new(),
         peer: "127.0.0.1:5062".to_owned(),

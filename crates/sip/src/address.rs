@@ -64,6 +64,19 @@ impl Address {
         self.params.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.as_deref())
     }
 
+    /// What the network found out about the number (`verstat`): a parameter of the number, of the URI, or of the header.
+    pub fn verstat(&self) -> Option<String> {
+        let of_uri = || self.uri()?.param("verstat").map(str::to_owned);
+        let of_number = || {
+            let (user, _) = self.uri.split_once(':')?.1.rsplit_once('@')?;
+            let (_, rest) = user.split_once(';')?;
+            params(rest).into_iter().find(|(name, _)| name == "verstat")?.1
+        };
+        let found = of_number().or_else(of_uri).or_else(|| self.param("verstat").map(str::to_owned))?;
+        let token = found.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        (token && !found.is_empty() && found.len() <= VERSTAT_BYTES_MAX).then_some(found)
+    }
+
     /// The URI in parts.
     pub fn uri(&self) -> Option<Uri> {
         Uri::parse(&self.uri)
@@ -220,10 +233,31 @@ fn split_list(value: &str) -> Vec<&str> {
     parts
 }
 
+/// Longest finding about a number that is believed to be one.
+const VERSTAT_BYTES_MAX: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_the_network_found_out_about_a_number_is_read_wherever_it_stands() {
+        for (address, verstat) in [
+            (
+                "<sip:+15550100077;verstat=TN-Validation-Passed@sbc.example;user=phone>",
+                Some("TN-Validation-Passed"),
+            ),
+            ("<sip:+15550100077@sbc.example;verstat=TN-Validation-Passed-A>", Some("TN-Validation-Passed-A")),
+            ("<tel:+15550100077;verstat=No-TN-Validation>", Some("No-TN-Validation")),
+            ("<sip:+15550100077@sbc.example>;verstat=TN-Validation-Failed", Some("TN-Validation-Failed")),
+            ("<sip:+15550100077@sbc.example>", None),
+            ("<sip:+15550100077;verstat@sbc.example>", None),
+            ("<sip:+15550100077;verstat=%3Cscript%3E@sbc.example>", None),
+        ] {
+            assert_eq!(Address::parse(address).unwrap().verstat().as_deref(), verstat, "{address}");
+        }
+    }
 
     #[test]
     fn a_full_address_is_taken_apart() {

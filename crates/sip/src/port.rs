@@ -144,6 +144,8 @@ pub enum Event {
         /// User part of the caller's identity (P-Asserted-Identity from a trunk, else From); `anonymous` if withheld.
         from: String,
         from_name: Option<String>,
+        /// What a trunk found out about the caller's number: `TN-Validation-Passed` and its like (3GPP TS 24.229 §7.2A.20).
+        verstat: Option<String>,
         /// SIP Call-ID, for logs and `SipCallId`.
         call_id: String,
         /// `X-…` and `User-to-User` headers.

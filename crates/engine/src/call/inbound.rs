@@ -39,6 +39,7 @@ struct Invite {
     to_domain: String,
     from: String,
     from_name: Option<String>,
+    verstat: Option<String>,
     call_id: String,
     headers: Vec<(String, String)>,
     peer: String,
@@ -46,7 +47,8 @@ struct Invite {
 
 impl Switchboard {
     pub(super) fn incoming(&mut self, event: Event) {
-        let Event::Incoming { leg, source, to, to_domain, from, from_name, call_id, headers, peer } = event
+        let Event::Incoming { leg, source, to, to_domain, from, from_name, verstat, call_id, headers, peer } =
+            event
         else {
             return;
         };
@@ -56,7 +58,7 @@ impl Switchboard {
         if self.calls.len() >= self.settings.live_calls_max {
             return self.sip(Command::Refuse { leg, status: 503 });
         }
-        let invite = Invite { leg, source, to, to_domain, from, from_name, call_id, headers, peer };
+        let invite = Invite { leg, source, to, to_domain, from, from_name, verstat, call_id, headers, peer };
         match &invite.source {
             Source::Trunk(_) => match self.number(&invite.to) {
                 Some(number) => self.call_number(&invite, number),
@@ -307,6 +309,12 @@ fn sip_parameters(invite: &Invite) -> Vec<(String, String)> {
             "SipSourceIp",
             invite.peer.rsplit_once(':').map_or(invite.peer.as_str(), |(ip, _)| ip),
         ));
+    }
+    all.extend(invite.verstat.as_ref().map(|found| pair("StirVerstat", found)));
+    let signature = invite.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Identity"));
+    // A signature names the number that a caller withholds.
+    if let Some((_, signature)) = signature.filter(|_| invite.from != "anonymous") {
+        all.push(pair("StirPassportToken", signature.split(';').next().unwrap_or_default().trim()));
     }
     let headers = invite.headers.iter().take(HEADERS_MAX);
     all.extend(headers.map(|(name, value)| (format!("SipHeader_{name}"), value.clone())));

@@ -63,6 +63,8 @@ pub struct Day {
     next_inbound: u64,
     /// What the next INVITE says beside the rest.
     headers: Vec<(String, String)>,
+    /// What the trunk found out about the next caller.
+    pub verstat: Option<String>,
     open_plays: BTreeMap<PlayId, LegId>,
     pub played: u64,
     pub ended_plays: u64,
@@ -117,6 +119,7 @@ impl Day {
             held: VecDeque::new(),
             next_inbound: 1,
             headers: Vec::new(),
+            verstat: None,
             open_plays: BTreeMap::new(),
             played: 0,
             ended_plays: 0,
@@ -423,7 +426,7 @@ impl Day {
         self.alive.insert(leg, None);
         self.ears.insert(leg, Ear::default());
         let already: Vec<CallSid> = self.board.live_calls().iter().map(|c| c.sid).collect();
-        let headers = std::mem::take(&mut self.headers);
+        let (headers, verstat) = (std::mem::take(&mut self.headers), self.verstat.take());
         self.give(Input::Sip(sip_port::Event::Incoming {
             leg,
             source,
@@ -431,6 +434,7 @@ impl Day {
             to_domain: "pbx.example".to_owned(),
             from: from.to_owned(),
             from_name: None,
+            verstat,
             call_id: format!("call-{}", leg.0),
             headers,
             peer: "192.0.2.1:5060".to_owned(),

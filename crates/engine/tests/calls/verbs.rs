@@ -669,6 +669,7 @@ fn a_signed_number_keeps_its_signature_where_the_call_goes_on_under_it() {
     for (attribute, signed) in [("", true), (r#" callerId="+15550100042""#, false)] {
         let mut day = Day::that_runs(&format!("<Dial{attribute}>+15550108888</Dial>"));
         day.give(Input::CallerId("+15550100042".parse().unwrap()));
+        day.verstat = Some("TN-Validation-Passed-A".to_owned());
         day.call_with(&[
             ("Identity", "eyJhbGci.eyJkZXN0.c2ln;info=<https://cert.example/p.cer>"),
             ("Diversion", "<sip:+15550100777@pbx.example>;reason=no-answer, <sip:+15550100778@pbx.example>"),
@@ -679,6 +680,9 @@ fn a_signed_number_keeps_its_signature_where_the_call_goes_on_under_it() {
         });
         let headers = invited.expect("the number is called");
         assert_eq!(headers.iter().any(|(name, _)| name == "Identity"), signed, "{attribute}");
-        assert_eq!(day.fetched("http://app/voice")[0]["ForwardedFrom"], "+15550100777");
+        let asked = &day.fetched("http://app/voice")[0];
+        assert_eq!(asked["ForwardedFrom"], "+15550100777");
+        assert_eq!(asked["StirVerstat"], "TN-Validation-Passed-A");
+        assert_eq!(asked["StirPassportToken"], "eyJhbGci.eyJkZXN0.c2ln");
     }
 }

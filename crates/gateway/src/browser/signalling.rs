@@ -349,6 +349,7 @@ impl Switch {
             to_domain: self.settings.domain.clone(),
             from,
             from_name: None,
+            verstat: None,
             call_id: call.to_string(),
             headers,
             peer: "browser".to_owned(),

@@ -210,6 +210,7 @@ impl Switch {
             to_domain: self.settings.domain.clone(),
             from: party.identity,
             from_name: None,
+            verstat: None,
             call_id: call.to_string(),
             headers: Vec::new(),
             peer: "browser".to_owned(),

@@ -113,6 +113,10 @@ fn incoming(shared: &Shared, leg: LegId, request: &Request, source: Source, peer
         Source::Phone(_) | Source::Client { .. } | Source::Domain { .. } => None,
     };
     let identity = asserted.or(from);
+    let verstat = match &source {
+        Source::Trunk(_) => identity.as_ref().and_then(Address::verstat),
+        Source::Phone(_) | Source::Client { .. } | Source::Domain { .. } => None,
+    };
     let user = identity.as_ref().and_then(Address::uri).and_then(|uri| uri.user).unwrap_or_default();
     let withheld = stack::value(request, "Privacy").is_some_and(|privacy| {
         privacy
@@ -150,6 +154,7 @@ fn incoming(shared: &Shared, leg: LegId, request: &Request, source: Source, peer
         to_domain,
         from: if anonymous { "anonymous".to_owned() } else { normalise(user) },
         from_name: if withheld { None } else { identity.and_then(|identity| identity.name) },
+        verstat,
         call_id: stack::call_id(request),
         headers,
         peer: peer.to_string(),
