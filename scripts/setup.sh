@@ -4,7 +4,7 @@
 set -euo pipefail
 
 for_running=(build-essential cmake pkg-config curl ca-certificates flite)
-for_testing=(chromium coturn postgresql openssl sip-tester baresip kamailio espeak-ng sox libsox-fmt-mp3 python3-venv procps)
+for_testing=(chromium coturn postgresql openssl sip-tester baresip kamailio dnsmasq-base espeak-ng sox libsox-fmt-mp3 python3-venv procps)
 wanted=("${for_running[@]}")
 [ "${1:-all}" = run ] || wanted+=("${for_testing[@]}")
 

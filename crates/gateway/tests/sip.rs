@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails the test")]
 
+#[path = "sip/names.rs"]
+mod names;
 mod peers;
 #[path = "sip/transfers.rs"]
 mod transfers;
@@ -696,10 +698,15 @@ async fn calls_go_both_ways_through_kamailio_as_registrar_and_proxy() {
 
 /// A certificate for `localhost` and its key, in files.
 fn certificate() -> (tempfile::TempDir, std::path::PathBuf, std::path::PathBuf) {
+    certificate_for("localhost")
+}
+
+fn certificate_for(name: &str) -> (tempfile::TempDir, std::path::PathBuf, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let made = std::process::Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj"])
+        .args([format!("/CN={name}"), "-addext".to_owned(), format!("subjectAltName=DNS:{name}")])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .args(["-keyout", "key.pem", "-out", "cert.pem"])
         .current_dir(folder.path())
         .output()

@@ -1,7 +1,7 @@
 //! What the operator says: flags, then environment, then `tandem.toml`, then defaults.
 
 use crate::sign_on::{self, OidcFile, OidcFlags};
-use crate::telephony::{CodecName, Encryption, SipWebSocket, Sips, Telephony, Trunk};
+use crate::telephony::{CodecName, Encryption, NameServer, SipWebSocket, Sips, Telephony, Trunk};
 use base::{AccountSid, PhoneNumber, Secret};
 use clap::Args;
 use http_api::{IceSettings, OidcSettings};
@@ -132,11 +132,16 @@ struct File {
     /// Where SIP over WebSocket listens.
     #[serde(default)]
     sip_websockets: Vec<SipWebSocket>,
+    /// Name servers that are asked where trunks are; without it those of the system.
+    #[serde(default)]
+    name_servers: Vec<NameServer>,
     /// Certificates that are believed when we connect by TLS, besides the public authorities'.
     sips_authorities: Option<PathBuf>,
     /// What we offer and take, most preferred first.
     #[serde(default)]
     codecs: Vec<CodecName>,
+    /// Comfort noise instead of silence for those who take it.
+    comfort_noise: Option<bool>,
     /// Whether the audio of phones is encrypted.
     phones_srtp: Option<Encryption>,
     /// SIP domains that are ours, beside the address SIP listens on.
@@ -452,7 +457,9 @@ impl Config {
                 sips: file.sips,
                 websockets: file.sip_websockets,
                 authorities: file.sips_authorities,
+                name_servers: file.name_servers,
                 codecs: file.codecs,
+                comfort_noise: file.comfort_noise.unwrap_or(false),
                 phones_srtp: file.phones_srtp,
             },
             sip_domains,

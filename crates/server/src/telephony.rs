@@ -6,7 +6,7 @@ use gateway::sip::{SipSettings, TlsListener, TrunkSettings, WebSocketListener};
 use serde::Deserialize;
 use sip::offer::{Codec, Srtp};
 use sip::trunk::{Network, Rewrite};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,6 +80,22 @@ pub struct SipWebSocket {
     key: Option<PathBuf>,
 }
 
+/// The address of a name server: `10.0.0.53`, or `10.0.0.53:5353`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct NameServer(pub SocketAddr);
+
+impl TryFrom<String> for NameServer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let address = text.parse().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53)));
+        address
+            .map(Self)
+            .map_err(|_| format!("'{text}' is not an address such as 10.0.0.53 or 10.0.0.53:5353"))
+    }
+}
+
 /// Whether audio is encrypted.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -117,8 +133,12 @@ pub struct Telephony {
     pub websockets: Vec<SipWebSocket>,
     /// `sips-authorities`: a PEM file of certificates we believe beside the public authorities.
     pub authorities: Option<PathBuf>,
+    /// `name-servers`: who is asked where trunks are.
+    pub name_servers: Vec<NameServer>,
     /// `codecs`, most preferred first.
     pub codecs: Vec<CodecName>,
+    /// `comfort-noise`: whether silence is sent as such.
+    pub comfort_noise: bool,
     /// `phones-srtp`.
     pub phones_srtp: Option<Encryption>,
 }
@@ -161,9 +181,11 @@ impl Telephony {
         settings.tls = self.sips.iter().map(listener).collect();
         settings.websockets = self.websockets.iter().map(SipWebSocket::settle).collect::<Result<_, _>>()?;
         settings.tls_authorities = self.authorities.clone();
+        settings.name_servers = self.name_servers.iter().map(|server| server.0).collect();
         if !self.codecs.is_empty() {
             settings.codecs = self.codecs.iter().map(|name| Codec::from(*name)).collect();
         }
+        settings.comfort_noise = self.comfort_noise;
         if let Some(encryption) = self.phones_srtp {
             settings.phones_srtp = encryption.into();
         }

@@ -10,6 +10,7 @@ pub mod cause;
 pub mod crypto;
 pub mod digest;
 pub mod dtmf;
+pub mod locate;
 pub mod offer;
 #[allow(missing_docs, reason = "fields are named after what they hold; variants carry the documentation")]
 pub mod port;

@@ -7,6 +7,7 @@ mod budget;
 mod edge;
 mod inbound;
 mod leg;
+mod locate;
 mod outbound;
 mod refer;
 mod register;
@@ -22,8 +23,8 @@ use base::{CallSid, Entropy, Secret};
 use budget::{Bucket, Budget};
 use edge::{Edge, EdgeSocket, lock};
 use leg::{End, Entry};
+use locate::{Locator, Wire};
 use rsipstack::dialog::dialog_layer::DialogLayer;
-use rsipstack::resolver::SipResolver;
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::SipAddr;
@@ -41,7 +42,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
-use trunks::{Trunks, Wire};
+use trunks::Trunks;
 
 pub use settings::{
     DomainRules, Limits, PhoneDirectory, SipSettings, TlsListener, TrunkError, TrunkSettings,
@@ -112,7 +113,7 @@ struct Shared {
     layer: Arc<DialogLayer>,
     endpoint: EndpointInnerRef,
     connector: TlsConnector,
-    resolver: SipResolver,
+    locator: Arc<Locator>,
     trunks: Arc<Trunks>,
     edge: Arc<Edge>,
     media: MediaPlane,
@@ -171,9 +172,10 @@ impl SipGateway {
             doors.push((tokio::net::TcpListener::from_std(listener)?, acceptor));
         }
         let socket = Arc::new(EdgeSocket::new(udp, edge.clone())?);
-        let stack = stack::build(&settings, socket, address, &stop)?;
         let now = settings.clock.now().mono;
         let mut entropy = settings.entropy.clone();
+        let locator = Arc::new(Locator::new(&settings.name_servers, entropy.fork(), settings.clock.clone()));
+        let stack = stack::build(&settings, locator.clone(), socket, address, &stop)?;
         let shared = Arc::new(Shared {
             address,
             tls,
@@ -181,7 +183,7 @@ impl SipGateway {
             layer: stack.dialogs,
             endpoint: stack.endpoint.clone(),
             connector,
-            resolver: SipResolver::default(),
+            locator,
             trunks: Trunks::new(&settings.trunks, now),
             edge: edge.clone(),
             media,
@@ -384,16 +386,8 @@ impl Shared {
 
     /// Our address for a Via of a request that travels like this; `None`: the stack's own choice.
     fn listener(&self, wire: Wire) -> Option<SipAddr> {
-        use rsipstack::sip::transport::Transport;
-        let transport = match wire {
-            Wire::Udp => return None,
-            Wire::Tcp => Transport::Tcp,
-            Wire::Tls => Transport::Tls,
-            Wire::Ws => Transport::Ws,
-            Wire::Wss => Transport::Wss,
-        };
         let address = SocketAddr::new(self.settings.advertised, self.address.port());
-        Some(SipAddr { r#type: Some(transport), addr: address.into() })
+        (wire != Wire::Udp).then(|| SipAddr { r#type: Some(wire.transport()), addr: address.into() })
     }
 
     fn has_room(&self) -> bool {

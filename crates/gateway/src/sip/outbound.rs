@@ -2,8 +2,9 @@
 
 use super::edge::lock;
 use super::leg::{self, End, Established, asked, description_of_response};
+use super::locate::{Place, Wire};
 use super::stack::{self, ALLOW};
-use super::trunks::{self, Seat, Wire};
+use super::trunks::{self, Seat};
 use super::{Invite, Order, Shared};
 use base::Mono;
 use rsipstack::dialog::authenticate::Credential;
@@ -64,7 +65,8 @@ pub(super) fn start(shared: &Arc<Shared>, leg: LegId, invite: Invite) {
 #[derive(Clone)]
 struct Target {
     uri: rsipstack::sip::Uri,
-    destination: Option<SipAddr>,
+    /// Where exactly, if that is known.
+    place: Option<Place>,
     credentials: Option<Credential>,
     /// Which trunk it belongs to.
     trunk: Option<usize>,
@@ -126,7 +128,7 @@ fn targets(shared: &Shared, invite: &Invite) -> Result<Plan, (Cause, u16)> {
                 uri.auth = Some(rsipstack::sip::Auth { user, password: None });
                 let credentials = own.clone().or_else(|| trunk.credentials.as_ref().map(credential));
                 let sought = is_sought(&uri);
-                Ok(Target { uri, destination: None, credentials, trunk: Some(at), sought })
+                Ok(Target { uri, place: None, credentials, trunk: Some(at), sought })
             };
             order.into_iter().map(target).collect::<Result<_, _>>().map(Plan::InTurn)
         }
@@ -158,7 +160,7 @@ fn targets(shared: &Shared, invite: &Invite) -> Result<Plan, (Cause, u16)> {
             let bare = text.split('?').next().unwrap_or_default();
             let uri = parse(bare)?;
             let sought = is_sought(&uri);
-            let target = Target { uri, destination: None, credentials: own, trunk: None, sought };
+            let target = Target { uri, place: None, credentials: own, trunk: None, sought };
             Ok(Plan::InTurn(VecDeque::from([target])))
         }
     }
@@ -203,23 +205,22 @@ fn phones(shared: &Shared, user: &str) -> Result<Plan, (Cause, u16)> {
 
 fn phone(shared: &Shared, binding: &Binding) -> Option<Target> {
     let uri = rsipstack::sip::Uri::try_from(binding.contact.as_str()).ok()?;
-    let transport = match binding.transport {
-        Transport::Udp => rsipstack::sip::transport::Transport::Udp,
-        Transport::Tcp => rsipstack::sip::transport::Transport::Tcp,
-        Transport::Tls => rsipstack::sip::transport::Transport::Tls,
-        Transport::Ws => rsipstack::sip::transport::Transport::Ws,
-        Transport::Wss => rsipstack::sip::transport::Transport::Wss,
-    };
     // A TCP phone is reached over the connection it keeps open; if that is gone, its Contact is worth a try.
     let gone = binding.transport != Transport::Udp && !shared.edge.is_connected(binding.received);
     if gone && matches!(binding.transport, Transport::Ws | Transport::Wss) {
         // Nobody can connect to a browser.
         return None;
     }
-    let destination = (!gone).then(|| SipAddr { r#type: Some(transport), addr: binding.received.into() });
+    let place = (!gone).then(|| Place {
+        address: SipAddr {
+            r#type: Some(Wire::from(binding.transport).transport()),
+            addr: binding.received.into(),
+        },
+        host: uri.host_with_port.host.to_string(),
+    });
     Some(Target {
         uri,
-        destination,
+        place,
         credentials: None,
         trunk: None,
         sought: gone && binding.transport == Transport::Tls,
@@ -353,21 +354,23 @@ impl Outbound {
     /// as many in turn.
     async fn turn_to(&mut self, mut target: Target, offer: &str) {
         if target.sought {
-            let mut places = trunks::places(&self.shared, &target.uri).await.into_iter();
-            let Some(place) = places.next() else {
+            let mut places = self.shared.locator.places(&target.uri).await.into_iter();
+            target.place = places.next();
+            target.sought = false;
+            if target.place.is_none() {
                 self.rest(&target);
                 return self.failures.push((Cause::Failed, 503));
-            };
+            }
             for place in places.rev() {
-                let next = Target { destination: Some(place.address), sought: false, ..target.clone() };
-                self.then.push_front(next);
+                self.then.push_front(Target { place: Some(place), ..target.clone() });
             }
-            if let Err(failure) = trunks::reach(&self.shared, &place).await {
-                warn!(leg = self.leg.0, "{} could not be reached: {failure}", place.host);
-                self.rest(&target);
-                return self.failures.push((Cause::Failed, 503));
-            }
-            target.destination = Some(place.address);
+        }
+        if let Some(place) = &target.place
+            && let Err(failure) = trunks::reach(&self.shared, place).await
+        {
+            warn!(leg = self.leg.0, "{} could not be reached: {failure}", place.host);
+            self.rest(&target);
+            return self.failures.push((Cause::Failed, 503));
         }
         if let Some(at) = target.trunk {
             let trunk = &self.shared.settings.trunks[at];
@@ -382,8 +385,13 @@ impl Outbound {
         self.call(target, offer, SESSION_EXPIRES_S);
     }
 
+    /// Nobody is there: others go first for a while. A trunk with another address to try is not given up.
     fn rest(&self, target: &Target) {
-        if let Some(at) = target.trunk {
+        if let Some(place) = &target.place {
+            self.shared.locator.rest(&place.address);
+        }
+        let Some(at) = target.trunk else { return };
+        if self.then.front().is_none_or(|next| next.trunk != target.trunk) {
             self.shared.trunks.rest(at, now(&self.shared));
         }
     }
@@ -436,7 +444,7 @@ impl Outbound {
             };
             if allowed {
                 let sought = is_sought(&uri);
-                next.push(Target { uri, destination: None, sought, ..from.clone() });
+                next.push(Target { uri, place: None, sought, ..from.clone() });
             }
         }
         info!(leg = self.leg.0, "leg {} is redirected to {} places", self.leg.0, next.len());
@@ -509,7 +517,7 @@ impl Outbound {
             caller_display_name: name.filter(|name| !name.is_empty()),
             caller,
             callee: target.uri.clone(),
-            destination: target.destination.clone(),
+            destination: target.place.as_ref().map(|place| place.address.clone()),
             content_type: Some("application/sdp".to_owned()),
             offer: Some(offer.as_bytes().to_vec()),
             contact: self.shared.contact(wire),
@@ -737,11 +745,11 @@ const STRUCTURAL: [&str; 20] = [
 ];
 
 fn wire(target: &Target) -> Wire {
-    if target.uri.scheme == Some(rsipstack::sip::Scheme::Sips) {
-        return Wire::Tls;
+    match &target.place {
+        Some(place) => place.wire(),
+        None if target.uri.scheme == Some(rsipstack::sip::Scheme::Sips) => Wire::Tls,
+        None => Wire::of(transport_of(&target.uri)),
     }
-    let known = target.destination.as_ref().and_then(|destination| destination.r#type);
-    Wire::of(known.or_else(|| transport_of(&target.uri)))
 }
 
 /// Text without anything that could end a line.

@@ -114,7 +114,7 @@ impl Established {
     pub(super) fn refer(&self, to: &str) -> Referring {
         let dialog = self.dialog.clone();
         let (leg, refer_to) = (self.leg, format!("<{to}>"));
-        let referred_by = self.shared.contact(super::trunks::Wire::Udp);
+        let referred_by = self.shared.contact(super::locate::Wire::Udp);
         self.shared.tasks.spawn(async move {
             let headers = vec![
                 stack::header("Refer-To", refer_to),

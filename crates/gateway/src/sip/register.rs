@@ -4,14 +4,13 @@ use super::Shared;
 use super::edge::lock;
 use super::requests::credentials_of;
 use super::stack;
-use super::trunks::Wire;
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Request};
 use rsipstack::transaction::transaction::Transaction;
 use sip::address::Address;
 use sip::digest::{Credentials, DigestError, PhoneSecret};
 use sip::port::Event;
-use sip::registrar::{EXPIRES_MIN, Register, Transport};
+use sip::registrar::{EXPIRES_MIN, Register};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,13 +131,7 @@ pub(super) async fn register(shared: &Arc<Shared>, tx: Transaction) {
         call_id: &call_id,
         cseq: stack::cseq(&tx.original),
         received: peer,
-        transport: match stack::wire_of(&tx) {
-            Wire::Udp => Transport::Udp,
-            Wire::Tcp => Transport::Tcp,
-            Wire::Tls => Transport::Tls,
-            Wire::Ws => Transport::Ws,
-            Wire::Wss => Transport::Wss,
-        },
+        transport: stack::wire_of(&tx).into(),
     };
     let registered = lock(&shared.registrar).register(&request, now.mono);
     let registered = match registered {

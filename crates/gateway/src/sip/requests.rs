@@ -2,10 +2,10 @@
 
 use super::edge::lock;
 use super::leg::{asked, description_of_request};
+use super::locate::Wire;
 use super::register::Refusal;
 use super::settings::{DomainRules, TrunkSettings};
 use super::stack::{self, ALLOW, SUPPORTED};
-use super::trunks::Wire;
 use super::{Order, Shared, inbound, register, waiting};
 use rsipstack::dialog::DialogId;
 use rsipstack::dialog::dialog::Dialog;

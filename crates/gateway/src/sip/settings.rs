@@ -27,8 +27,13 @@ pub struct SipSettings {
     pub tls_authorities: Option<PathBuf>,
     /// The routes to the phone network.
     pub trunks: Vec<TrunkSettings>,
+    /// The name servers that are asked where trunks are; those of the system if there are none.
+    pub name_servers: Vec<SocketAddr>,
     /// The codecs we offer and take, in this order.
     pub codecs: Vec<Codec>,
+    /// Whether comfort noise (RFC 3389) is negotiated: who takes it is sent a packet now and then instead of silence. It is understood in
+    /// any case.
+    pub comfort_noise: bool,
     /// Whether audio from and to phones is encrypted. What is only offered is not offered over UDP and TCP, where
     /// everybody on the way could read the keys.
     pub phones_srtp: Srtp,
@@ -71,7 +76,8 @@ pub struct WebSocketListener {
 pub struct TrunkSettings {
     /// Its name in logs and in [`sip::port::Source::Trunk`].
     pub name: String,
-    /// Where its calls go: `sip:host:port`, with `;transport=tcp` if so wanted.
+    /// Where its calls go: `sip:host:port`, with `;transport=tcp` if so wanted. A name without port is looked up as RFC 3263 says: its
+    /// domain chooses the servers, and the transport if the URI does not.
     pub uri: String,
     /// User name and password if it challenges us.
     pub credentials: Option<(String, Secret<String>)>,
@@ -182,7 +188,9 @@ impl SipSettings {
             websockets: Vec::new(),
             tls_authorities: None,
             trunks: Vec::new(),
+            name_servers: Vec::new(),
             codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::Opus, Codec::G722],
+            comfort_noise: false,
             phones_srtp: Srtp::Offered,
             dev: false,
             callable_hosts: Vec::new(),

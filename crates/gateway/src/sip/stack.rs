@@ -2,8 +2,8 @@
 //!
 //! Nothing outside `gateway::sip` names the stack. See `docs/adr/0003-sip-stack.md` for what it lacks.
 
+use super::locate::{ForStack, Locator, Wire};
 use super::settings::SipSettings;
-use super::trunks::Wire;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::sip::prelude::{HasHeaders, HeadersExt};
 use rsipstack::sip::{Header, Method, Request, SipMessage, StatusCode};
@@ -40,11 +40,12 @@ pub(super) struct Stack {
 /// Builds the stack over `socket`; nothing is read before [`EndpointInnerRef::serve`] runs.
 pub(super) fn build(
     settings: &SipSettings,
+    locator: Arc<Locator>,
     socket: Arc<dyn rsipstack::platform::net::UdpSocket>,
     address: SocketAddr,
     stop: &CancellationToken,
 ) -> io::Result<Stack> {
-    let transport = TransportLayer::new(stop.child_token());
+    let transport = TransportLayer::new_with_domain_resolver(stop.child_token(), Box::new(ForStack(locator)));
     transport.set_stream_idle_timeout(settings.limits.connection_idle);
     let advertised = SocketAddr::new(settings.advertised, address.port());
     let udp = at_once(UdpConnection::from_socket(socket, Some(advertised), Some(stop.child_token())))

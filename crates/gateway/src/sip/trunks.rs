@@ -4,29 +4,27 @@ use super::Shared;
 use super::budget::Bucket;
 use super::edge::lock;
 use super::leg::pause;
+use super::locate::{Place, Wire};
 use super::settings::TrunkSettings;
 use base::Mono;
 use rsipstack::dialog::authenticate::Credential;
 use rsipstack::dialog::registration::Registration;
 use rsipstack::sip::typed::{Contact, From, To};
-use rsipstack::sip::{Host, Method, Request, SipMessage, StatusCodeKind, Uri};
+use rsipstack::sip::{Method, Param, Request, SipMessage, StatusCodeKind, Uri};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::SipAddr;
 use sip::trunk::{Candidate, order};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tracing::{info, warn};
 
 /// A trunk that let a call down is asked last for so long.
 const REST: Duration = Duration::from_secs(30);
-/// How long an OPTIONS may go unanswered.
+/// How long an OPTIONS may go unanswered, and a REGISTER if there is another address to try.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a name may take to be resolved.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Most addresses of one name that are tried.
-const ADDRESSES_MAX: usize = 8;
+/// How long a REGISTER may go unanswered otherwise.
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(32);
 /// What is waited after a registration that failed: from this on, doubled each time, up to [`RETRY_MAX`].
 const RETRY: Duration = Duration::from_secs(5);
 const RETRY_MAX: Duration = Duration::from_secs(300);
@@ -201,10 +199,7 @@ pub(super) fn keep(shared: &Arc<Shared>) {
 async fn ping(shared: Arc<Shared>, at: usize, every: Duration) {
     let trunk = &shared.settings.trunks[at];
     loop {
-        let answers = match tokio::time::timeout(PING_TIMEOUT, options(&shared, &trunk.uri)).await {
-            Ok(Some(status)) => !matches!(status, 408 | 503),
-            Ok(None) | Err(_) => false,
-        };
+        let answers = answers(&shared, &trunk.uri).await;
         if shared.trunks.set_answers(at, answers) {
             match answers {
                 true => info!(trunk = trunk.name, "trunk {} answers again", trunk.name),
@@ -215,17 +210,27 @@ async fn ping(shared: Arc<Shared>, at: usize, every: Duration) {
     }
 }
 
+/// Whether one of the addresses of a trunk answers. Those that do not are asked last for a while.
+async fn answers(shared: &Arc<Shared>, uri: &str) -> bool {
+    let Ok(uri) = Uri::try_from(uri) else { return false };
+    for place in shared.locator.places(&uri).await {
+        match tokio::time::timeout(PING_TIMEOUT, options(shared, &uri, &place)).await {
+            Ok(Some(status)) if !matches!(status, 408 | 503) => return true,
+            _ => shared.locator.rest(&place.address),
+        }
+    }
+    false
+}
+
 /// Asks by OPTIONS; the status of the answer.
-async fn options(shared: &Arc<Shared>, uri: &str) -> Option<u16> {
-    let uri = Uri::try_from(uri).ok()?;
-    let place = places(shared, &uri).await.into_iter().next()?;
-    reach(shared, &place).await.ok()?;
+async fn options(shared: &Arc<Shared>, uri: &Uri, place: &Place) -> Option<u16> {
+    reach(shared, place).await.ok()?;
     let our = From { display_name: None, uri: shared.contact(place.wire()), params: vec![] };
     let our = our.with_tag(format!("{:x}", lock(&shared.entropy).next_u64()).into());
     let to = To { display_name: None, uri: uri.clone(), params: vec![] };
     let via = shared.endpoint.get_via(shared.listener(place.wire()), None).ok()?;
-    let request = shared.endpoint.make_request(Method::Options, uri, via, our, to, 1, None);
-    transact(shared, request, place.address).await
+    let request = shared.endpoint.make_request(Method::Options, uri.clone(), via, our, to, 1, None);
+    transact(shared, request, place.address.clone()).await
 }
 
 /// Sends a request outside of dialogs; the status of its final answer.
@@ -285,101 +290,56 @@ async fn attempt(
     expires: Duration,
 ) -> Result<Duration, String> {
     let uri = Uri::try_from(trunk.uri.as_str()).map_err(|error| error.to_string())?;
-    let place = places(shared, &uri).await.into_iter().next().ok_or("its name has no address")?;
-    reach(shared, &place).await.map_err(|error| error.to_string())?;
+    let mut why = "its name has no address".to_owned();
+    let mut places = shared.locator.places(&uri).await.into_iter().peekable();
+    while let Some(place) = places.next() {
+        let register = register_at(shared, &place, &uri, user, registration, expires);
+        let patience = if places.peek().is_some() { PING_TIMEOUT } else { REGISTER_TIMEOUT };
+        match tokio::time::timeout(patience, register).await {
+            Ok(Ok(granted)) => return Ok(granted),
+            // A refusal is the domain's word, whichever server said it.
+            Ok(Err(Unregistered::Refused(status))) => return Err(format!("it answered {status}")),
+            Ok(Err(Unregistered::Unreachable(failure))) => why = failure,
+            Err(_) => why = "it does not answer".to_owned(),
+        }
+        shared.locator.rest(&place.address);
+    }
+    Err(why)
+}
+
+/// Why a server did not register us.
+enum Unregistered {
+    Refused(u16),
+    Unreachable(String),
+}
+
+async fn register_at(
+    shared: &Arc<Shared>,
+    place: &Place,
+    uri: &Uri,
+    user: &str,
+    registration: &mut Registration,
+    expires: Duration,
+) -> Result<Duration, Unregistered> {
+    let unreachable = |failure: String| Unregistered::Unreachable(failure);
+    reach(shared, place).await.map_err(|failure| unreachable(failure.to_string()))?;
+    // The stack tells by the URI how the address it is given is reached.
+    let mut server = uri.clone();
+    server.params.retain(|param| !matches!(param, Param::Transport(_)));
+    if place.wire() != Wire::Udp {
+        server.params.push(Param::Transport(place.wire().transport()));
+    }
+    registration.outbound_proxy = place.address.get_socketaddr().ok();
     let mut contact = shared.contact(place.wire());
     contact.auth = Some(rsipstack::sip::Auth { user: user.to_owned(), password: None });
     registration.contact = Some(Contact { display_name: None, uri: contact, params: vec![] });
     let wanted = u32::try_from(expires.as_secs()).unwrap_or(3_600);
-    let response = registration.register(uri, Some(wanted)).await.map_err(|error| error.to_string())?;
-    match response.status_code.kind() {
-        StatusCodeKind::Successful => Ok(Duration::from_secs(registration.expires().min(wanted).into())),
-        _ => Err(format!("it answered {}", response.status_code.code())),
-    }
-}
-
-/// One address of a host, and the name it must prove to be.
-#[derive(Clone)]
-pub(super) struct Place {
-    pub(super) address: SipAddr,
-    pub(super) host: String,
-}
-
-impl Place {
-    pub(super) fn wire(&self) -> Wire {
-        Wire::of(self.address.r#type)
-    }
-}
-
-/// How messages travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wire {
-    Udp,
-    Tcp,
-    Tls,
-    Ws,
-    Wss,
-}
-
-impl Wire {
-    /// Whether nobody on the way can read it.
-    pub(super) fn is_secret(self) -> bool {
-        matches!(self, Self::Tls | Self::Wss)
-    }
-
-    pub(super) fn of(transport: Option<rsipstack::sip::transport::Transport>) -> Self {
-        match transport {
-            Some(rsipstack::sip::transport::Transport::Tcp) => Self::Tcp,
-            Some(rsipstack::sip::transport::Transport::Tls) => Self::Tls,
-            Some(rsipstack::sip::transport::Transport::Ws) => Self::Ws,
-            Some(rsipstack::sip::transport::Transport::Wss) => Self::Wss,
-            _ => Self::Udp,
-        }
-    }
-}
-
-/// Where a URI leads, most preferred first: its address, or those that SRV and address records give its name
-/// (RFC 3263 §4.2, §4.3).
-pub(super) async fn places(shared: &Shared, uri: &Uri) -> Vec<Place> {
-    use rsipstack::sip::transport::Transport;
-    let named = uri.params.iter().find_map(|param| match param {
-        rsipstack::sip::Param::Transport(transport) => Some(*transport),
-        _ => None,
-    });
-    let secure = uri.scheme == Some(rsipstack::sip::Scheme::Sips) || named == Some(Transport::Tls);
-    let transport = if secure { Some(Transport::Tls) } else { named };
-    let host = uri.host_with_port.host.to_string();
-    let port = uri.host_with_port.port.as_ref().map(|port| u16::from(*port));
-    let usual = port.unwrap_or(if secure { 5061 } else { 5060 });
-    let place = |ip: std::net::IpAddr, port: u16, transport: Option<Transport>| Place {
-        address: SipAddr {
-            r#type: transport.or(Some(Transport::Udp)),
-            addr: SocketAddr::new(ip, port).into(),
-        },
-        host: host.clone(),
-    };
-    let domain = match &uri.host_with_port.host {
-        Host::IpAddr(ip) => return vec![place(*ip, usual, transport)],
-        Host::Domain(domain) if domain.0.eq_ignore_ascii_case("localhost") => {
-            return vec![place(std::net::Ipv4Addr::LOCALHOST.into(), usual, transport)];
-        }
-        Host::Domain(domain) => domain,
-    };
-    let lookup = shared.resolver.lookup(domain, port.map(Into::into), transport, secure);
-    match tokio::time::timeout(RESOLVE_TIMEOUT, lookup).await {
-        Ok(Ok(found)) => found
-            .into_iter()
-            .take(ADDRESSES_MAX)
-            .map(|target| place(target.addr.ip(), target.addr.port(), Some(target.transport)))
-            .collect(),
-        Ok(Err(why)) => {
-            warn!("{host} has no address: {why}");
-            Vec::new()
-        }
-        Err(_) => {
-            warn!("{host} was not resolved in time");
-            Vec::new()
-        }
+    let response = registration.register(server, Some(wanted)).await;
+    let response = response.map_err(|failure| unreachable(failure.to_string()))?;
+    match response.status_code.code() {
+        200..300 => Ok(Duration::from_secs(registration.expires().min(wanted).into())),
+        status @ (408 | 503) => Err(unreachable(format!("it answered {status}"))),
+        status => Err(Unregistered::Refused(status)),
     }
 }
 

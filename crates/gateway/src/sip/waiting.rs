@@ -2,9 +2,10 @@
 
 use super::Shared;
 use super::edge::lock;
+use super::locate::Wire;
 use super::register;
 use super::stack;
-use super::trunks::{Wire, transact};
+use super::trunks::transact;
 use base::Mono;
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::typed::{From, To};
@@ -12,7 +13,7 @@ use rsipstack::sip::{CallId, Header, Method, Uri};
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::SipAddr;
 use sip::address::Address;
-use sip::registrar::{Binding, Transport};
+use sip::registrar::Binding;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -302,13 +303,7 @@ fn tell_unasked(shared: &Arc<Shared>, user: &str) {
 fn unasked(shared: &Shared, user: &str, binding: &Binding) -> Option<Subscription> {
     let address = Uri::try_from(format!("sip:{user}@{}", shared.settings.realm()).as_str()).ok()?;
     let tag = format!("{:x}", lock(&shared.entropy).next_u64());
-    let wire = match binding.transport {
-        Transport::Udp => Wire::Udp,
-        Transport::Tcp => Wire::Tcp,
-        Transport::Tls => Wire::Tls,
-        Transport::Ws => Wire::Ws,
-        Transport::Wss => Wire::Wss,
-    };
+    let wire = Wire::from(binding.transport);
     Some(Subscription {
         user: user.to_owned(),
         call_id: CallId::from(format!("{:x}", lock(&shared.entropy).next_u64())),

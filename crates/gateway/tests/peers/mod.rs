@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tandem_gateway::media::{MediaPlane, MediaSettings};
 use tandem_gateway::sip::{PhoneDirectory, SipGateway, SipSettings, TrunkSettings};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
@@ -278,6 +278,10 @@ impl Sipp {
         self
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn on_port(mut self, port: u16) -> Self {
         self.port = port;
         self
@@ -370,6 +374,50 @@ impl RunningSipp {
             let tail = (tail..output.len()).find(|at| output.is_char_boundary(*at)).unwrap_or(0);
             panic!("{} failed ({status}):\n{}\n{}", self.scenario, read("errors.log"), &output[tail..]);
         }
+    }
+}
+
+/// A dnsmasq that knows the records it is given, and of `.test` nothing else.
+pub struct NameServer {
+    pub address: SocketAddr,
+    _child: Child,
+}
+
+impl NameServer {
+    pub async fn start(records: &[String]) -> Self {
+        let port = free_port();
+        let mut child = Command::new("dnsmasq")
+            .args([
+                "--keep-in-foreground",
+                "--conf-file=/dev/null",
+                "--no-resolv",
+                "--no-hosts",
+                "--pid-file",
+            ])
+            .args(["--listen-address=127.0.0.1", "--bind-interfaces", "--local=/test/", "--user="])
+            .args([format!("--port={port}"), "--log-facility=-".to_owned()])
+            .args(records)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|failure| {
+                panic!(
+                    "dnsmasq cannot be started ({failure}): install it with `apt-get install dnsmasq-base`"
+                )
+            });
+        let mut log = tokio::io::BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        deadline(async {
+            while !said.contains("started, version") {
+                let length = log.read_line(&mut said).await.unwrap();
+                assert!(length > 0, "dnsmasq ended: {said}");
+            }
+        })
+        .await;
+        // It goes on logging, and would end if nobody listened.
+        tokio::spawn(async move { tokio::io::copy(&mut log, &mut tokio::io::sink()).await });
+        Self { address: SocketAddr::from(([127, 0, 0, 1], port)), _child: child }
     }
 }
 
@@ -494,6 +542,18 @@ impl Speaker {
         while let Ok(heard) = tokio::time::timeout_at(until, self.socket.recv_from(&mut buffer)).await {
             let text = String::from_utf8_lossy(&buffer[..heard.unwrap().0]).into_owned();
             if text.contains("OPTIONS") {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether in so long nothing comes that does not contain `text`.
+    pub async fn hears_only(&self, text: &str, length: Duration) -> bool {
+        let until = tokio::time::Instant::now() + length;
+        let mut buffer = vec![0; 65_535];
+        while let Ok(heard) = tokio::time::timeout_at(until, self.socket.recv_from(&mut buffer)).await {
+            if !String::from_utf8_lossy(&buffer[..heard.unwrap().0]).contains(text) {
                 return false;
             }
         }
