@@ -3,7 +3,7 @@ import type { OwnNumber } from './core/api';
 import type { Heard } from './core/ear';
 import type { Line, LineState } from './core/line';
 import { pretty, type Persona, type Wish } from './core/people';
-import { unlock, type Hearing } from './core/sound';
+import { SOURCES, unlock, type Hearing, type Source } from './core/sound';
 import { Faults } from './faults';
 import { useWords, type Say } from './i18n';
 import { reportOf, useLine, usePhone, useTick, type Phone, type Report } from './phone';
@@ -126,6 +126,7 @@ function InCall({ persona: { name }, line, state }: { persona: Persona; line: Li
         </>
       )}
       {state.pressed && <p className="hint">{say('phone.sent', { keys: [...state.pressed].join(' · ') })}</p>}
+      {state.keys && <p className="hint" role="status">{say('phone.keys', { keys: [...state.keys].join(' · ') })}</p>}
       {call.state === 'live' && <Quality line={line} />}
     </div>
   );
@@ -157,16 +158,20 @@ type Sounding = { persona: Persona; phone: Phone; state: LineState; hearing: Hea
 function Sound({ persona: { name, tone }, phone, state, hearing, wish }: Sounding) {
   const { say } = useWords();
   const id = useId();
-  const [source, setSource] = useState<'tone' | 'microphone'>('tone');
-  const [refused, setRefused] = useState(false);
-  const use = (next: 'tone' | 'microphone') => {
+  const [source, setSource] = useState<Source>('tone');
+  const [refused, setRefused] = useState<Source | null>(null);
+  const use = (next: Source) => {
     unlock();
-    setRefused(false);
-    phone.voice.use(next).then(() => setSource(next), () => setRefused(true));
+    setRefused(null);
+    setSource(next);
+    phone.voice.use(next).catch(() => {
+      setSource(source);
+      setRefused(next);
+    });
   };
   const wanted = wish?.voice;
   useEffect(() => {
-    if (wanted === 'microphone') use('microphone');
+    if (wanted && wanted !== 'tone') use(wanted);
   }, [phone, wanted]);
   useTick(LEVEL_MS);
   const live = state.call !== null;
@@ -174,13 +179,13 @@ function Sound({ persona: { name, tone }, phone, state, hearing, wish }: Soundin
     <>
       <fieldset>
         <legend>{say('voice.title', { name })}</legend>
-        {(['tone', 'microphone'] as const).map((one) => (
+        {SOURCES.map((one) => (
           <label key={one} className="choice">
             <input type="radio" name={`${id}-voice`} checked={source === one} onChange={() => use(one)} />
-            {one === 'tone' ? say('voice.tone', { hz: tone }) : say('voice.microphone')}
+            {say(`voice.${one}`, { hz: tone })}
           </label>
         ))}
-        {refused && <p className="trouble" role="alert">{say('voice.refused')}</p>}
+        {refused && <p className="trouble" role="alert">{say(refused === 'sample' ? 'voice.failed' : 'voice.refused')}</p>}
       </fieldset>
       <dl className="sound">
         <dt>{say('phone.you')}</dt>

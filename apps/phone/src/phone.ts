@@ -12,7 +12,7 @@ function make({ number, tone }: Persona, heard: (hearing: Hearing | null) => voi
   const line = new Line(`${location.origin.replace(/^http/, 'ws')}/signal`, {
     token: () => customerToken(number),
     socket: (url) => new WebSocket(url),
-    peer: () => new RTCPeerConnection(),
+    peer: (iceServers) => new RTCPeerConnection({ iceServers }),
     voice: () => voice.track,
     hear: (stream) => ear.hear(stream, heard),
   });

@@ -43,7 +43,7 @@ const speaks = (file) => [
 ];
 
 /** A second of a tone as 16-bit mono WAV; it is played over and over. */
-function tone(hz) {
+export function tone(hz) {
   const rate = 48_000;
   const file = Buffer.alloc(44 + rate * 2);
   file.write('RIFF', 0);
@@ -104,6 +104,23 @@ export class Stage {
     const answer = await fetch(`${this.url}/2010-04-01/Accounts/${ACCOUNT}/${path}`, { headers: { authorization }, ...post });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
+  }
+
+  /** Waits until the timeline of a customer's call has these lines, one after the other. */
+  async told(number, ...lines) {
+    const authorization = `Basic ${Buffer.from(`${ACCOUNT}:${TOKEN}`).toString('base64')}`;
+    const end = Date.now() + WITHIN;
+    let story = [];
+    while (Date.now() < end) {
+      const { calls } = await this.rest(`Calls.json?From=${encodeURIComponent(number)}`);
+      const theirs = calls.find((one) => one.direction === 'inbound');
+      const answer = await fetch(`${this.url}/tandem/v1/Calls/${theirs?.sid}/Timeline`, { headers: { authorization } });
+      story = answer.ok ? (await answer.json()).timeline.map((line) => line.text) : [];
+      let at = -1;
+      if (lines.every((line) => (at = story.indexOf(line, at + 1)) >= 0)) return;
+      await new Promise((again) => setTimeout(again, 100));
+    }
+    throw new Error(`never told: ${lines.join(', ')}; but ${story.join(', ')}`);
   }
 
   async close() {
@@ -263,6 +280,17 @@ export class User {
     if (heard !== want) throw new Error(`heard ${heard}, not ${want}`);
   }
 
+  /** Something with many tones, as speech has, out of the element that plays them. */
+  async hearsSpeech(ear = 'ear') {
+    const notes = await this.page.evaluate(listenForNotes, { ear, within: WITHIN });
+    if (notes < SPOKEN) throw new Error(`heard ${notes} notes, which is no speech`);
+  }
+
+  /** The loudest tone in what a player of the page would play, in Hz. */
+  async plays(label) {
+    return this.page.getByLabel(label, { exact: true }).evaluate(loudestIn);
+  }
+
   /** axe on the page as it is, in both themes, and a picture of it. */
   async looks(name) {
     for (const scheme of ['light', 'dark']) {
@@ -337,6 +365,50 @@ export class Customers extends User {
     const told = async () => Math.abs(Number(/^Tone (\d+) Hz$/.exec(await said.textContent())?.[1]) - what) <= TONE_OFF;
     return this.until(told, `the page says that ${name} hears ${what} Hz`);
   }
+}
+
+/** Different notes, 35 Hz apart, that are the loudest one after the other when somebody speaks. A tone is one, or two at an edge. */
+const SPOKEN = 4;
+
+/** Runs in the page: how many different notes are the loudest one after the other. */
+async function listenForNotes({ ear, within }) {
+  const context = new AudioContext({ sampleRate: 48_000 });
+  await context.resume();
+  const analyser = new AnalyserNode(context, { fftSize: 4096, smoothingTimeConstant: 0 });
+  context.createMediaStreamSource(document.getElementById(ear).srcObject).connect(analyser);
+  const bins = new Float32Array(analyser.frequencyBinCount);
+  const notes = new Set();
+  try {
+    for (const end = performance.now() + within; performance.now() < end && notes.size < 6; ) {
+      await new Promise((done) => setTimeout(done, 50));
+      analyser.getFloatFrequencyData(bins);
+      const loudest = Math.max(...bins);
+      if (loudest > -70) notes.add(Math.round(bins.indexOf(loudest) / 3));
+    }
+    return notes.size;
+  } finally {
+    await context.close();
+  }
+}
+
+/** Runs in the page: the tone that most of a recording is. */
+async function loudestIn(audio) {
+  const answer = await fetch(audio.src);
+  if (!answer.ok) throw new Error(`${audio.src}: ${answer.status}`);
+  const context = new OfflineAudioContext(1, 1, 8_000);
+  const samples = (await context.decodeAudioData(await answer.arrayBuffer())).getChannelData(0);
+  let [most, found] = [0, 0];
+  for (let hz = 300; hz <= 2_500; hz += 10) {
+    let [re, im] = [0, 0];
+    for (let i = 0; i < samples.length; i += 1) {
+      const angle = (2 * Math.PI * hz * i) / 8_000;
+      re += samples[i] * Math.cos(angle);
+      im += samples[i] * Math.sin(angle);
+    }
+    const power = re * re + im * im;
+    if (power > most) [most, found] = [power, hz];
+  }
+  return found;
 }
 
 /** Runs in the page: listens until it hears exactly these tones, and answers them, or what it heard last. */

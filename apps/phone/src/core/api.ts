@@ -13,7 +13,7 @@ export type Session = { login: string; csrf: string };
 /** A number of the contact centre. */
 export type OwnNumber = { number: string; name: string };
 /** What a customer's phone is opened with. */
-export type Token = { number: string; token: string; expires: string };
+export type Token = { number: string; token: string; expires: string; ice_servers?: RTCIceServer[] };
 
 let csrf = '';
 

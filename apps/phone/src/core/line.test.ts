@@ -29,6 +29,7 @@ class Peer {
   localDescription: { sdp: string } | null = null;
   signalingState = 'stable';
   remote: string[] = [];
+  servers: RTCIceServer[] = [];
   ontrack: unknown = null;
   closed = false;
   addTransceiver() {}
@@ -61,10 +62,13 @@ async function ready(manner: Manner = 'hand') {
   const track = { enabled: true } as MediaStreamTrack;
   const peers: Peer[] = [];
   const line = new Line('ws://x/signal', {
-    token: async () => ({ number: '+15550200001', token: 't', expires: new Date(Date.now() + 3_600_000).toISOString() }),
+    token: async () => ({
+      number: '+15550200001', token: 't', expires: new Date(Date.now() + 3_600_000).toISOString(), ice_servers: [{ urls: ['turn:t:3478'] }],
+    }),
     socket: () => new Socket() as unknown as WebSocket,
-    peer: () => {
+    peer: (servers) => {
       const peer = new Peer();
+      peer.servers = servers;
       peers.push(peer);
       return peer as unknown as RTCPeerConnection;
     },
@@ -104,6 +108,20 @@ test('a customer calls, hears the server answer, presses keys and hangs up', asy
   expect(socket.last()).toEqual({ type: 'hangup', payload: { callsid: 'CA1' } });
   expect(line.state).toMatchObject({ call: null, ended: 'we', pressed: '42#' });
   expect(peers[0]?.closed).toBe(true);
+});
+
+test('a call may use the servers that came with the token, and shows the keys that the far end pressed in it', async () => {
+  const { line, socket, peers } = await ready();
+  await line.call('+15550100001');
+  expect(peers[0]?.servers).toEqual([{ urls: ['turn:t:3478'] }]);
+  socket.told('answer', { callsid: 'CA1', sdp: 'theirs' });
+  await settled();
+  socket.told('dtmf', { callsid: 'CA9', dtmf: '7' });
+  for (const dtmf of ['4', '2']) socket.told('dtmf', { callsid: 'CA1', dtmf });
+  expect(line.state.keys).toBe('42');
+  line.hangUp();
+  await line.call('+15550100001');
+  expect(line.state.keys).toBe('');
 });
 
 test('early media and the answer are one description', async () => {

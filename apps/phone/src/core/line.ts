@@ -26,6 +26,8 @@ export type LineState = {
   why: string | null;
   /** Keys pressed in this call, or the last one. */
   pressed: string;
+  /** Keys that the other end pressed in it. */
+  keys: string;
   muted: boolean;
   /** Of 100 packets, how many are lost each way. */
   loss: number;
@@ -36,7 +38,8 @@ export type LineState = {
 export type World = {
   token: () => Promise<Token>;
   socket: (url: string) => WebSocket;
-  peer: () => RTCPeerConnection;
+  /** A connection that may use these servers. */
+  peer: (servers: RTCIceServer[]) => RTCPeerConnection;
   /** What the customer says. */
   voice: () => MediaStreamTrack;
   /** What the customer hears from now on; null: nothing. */
@@ -46,6 +49,7 @@ export type World = {
 type Told = {
   callsid?: string;
   sdp?: string;
+  dtmf?: string;
   parameters?: { From?: string };
   error?: { code: number; message: string };
 };
@@ -64,7 +68,10 @@ const VANISHED_S = 30;
 /** Errors that pass: the token has ended, the server is full or stops. */
 const PASSES = new Set([31202, 31203, 31204, 31205, 31480]);
 
-const FRESH = { call: null, ended: null, why: null, pressed: '' } as const;
+/** Keys that are shown: a longer row says no more. */
+const KEYS_MAX = 40;
+
+const FRESH = { call: null, ended: null, why: null, pressed: '', keys: '' } as const;
 
 /** A customer's phone: one websocket, and one peer connection for each call, one call at a time. */
 export class Line {
@@ -74,6 +81,8 @@ export class Line {
   private peer: RTCPeerConnection | null = null;
   /** The description of a call that rings. */
   private offered = '';
+  /** STUN and TURN servers that the server told of last. */
+  private servers: RTCIceServer[] = [];
   private attempts = 0;
   private calls = 0;
   private retry: ReturnType<typeof setTimeout> | undefined;
@@ -234,6 +243,7 @@ export class Line {
       this.drop();
       return this.set({ link: 'refused', why: given.message });
     }
+    this.servers = given.ice_servers ?? [];
     this.send('listen', { token: given.token, reconnectTimeout: 0 });
     this.send('register', { media: { audio: true } });
     const rest = Date.parse(given.expires) - Date.now() - RENEW_MS;
@@ -242,7 +252,7 @@ export class Line {
 
   private build(): RTCPeerConnection {
     this.peer?.close();
-    const peer = this.world.peer();
+    const peer = this.world.peer(this.servers);
     this.peer = peer;
     peer.ontrack = ({ track }) => {
       if (this.peer === peer) this.world.hear(new MediaStream([track]));
@@ -278,6 +288,9 @@ export class Line {
         return;
       case 'hangup':
         return this.hungUp(payload);
+      case 'dtmf':
+        if (payload.callsid === this.state.call?.id) this.set({ keys: (this.state.keys + (payload.dtmf ?? '')).slice(-KEYS_MAX) });
+        return;
       case 'error':
         return this.failed(payload);
     }

@@ -1,3 +1,5 @@
+import { SOURCES, type Source } from './sound';
+
 /** Somebody who calls. */
 export type Persona = { name: string; number: string; tone: number };
 
@@ -12,7 +14,7 @@ export const PEOPLE: readonly Persona[] = [
 ];
 
 /** What the address of the page asks of the first phone: `?from=15550200001&to=15550100001&voice=tone:440&auto=call`. */
-export type Wish = { persona: Persona; to: string; voice: 'tone' | 'microphone'; calls: boolean };
+export type Wish = { persona: Persona; to: string; voice: Source; calls: boolean };
 
 const full = (number: string) => (/^\d/.test(number) ? `+${number}` : number);
 
@@ -28,7 +30,7 @@ export function wished(search: string): Wish | null {
   return {
     persona: { name: known?.name ?? pretty(number), number, tone },
     to: full((query.get('to') ?? '').trim()),
-    voice: voice === 'microphone' ? 'microphone' : 'tone',
+    voice: SOURCES.find((one) => one === voice) ?? 'tone',
     calls: query.get('auto') === 'call',
   };
 }

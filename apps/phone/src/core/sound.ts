@@ -1,3 +1,4 @@
+import sample from '../sample/voice.wav';
 import { Judge, LOOK_MS, look, type Heard } from './ear';
 
 let context: AudioContext | undefined;
@@ -10,8 +11,9 @@ export function sound(): AudioContext {
 
 export const unlock = () => void sound().resume();
 
-/** What a customer speaks with. */
-export type Source = 'tone' | 'microphone';
+/** What a customer speaks with: `sample` is a few recorded sentences, over and over. */
+export type Source = 'tone' | 'sample' | 'microphone';
+export const SOURCES: readonly Source[] = ['tone', 'sample', 'microphone'];
 
 /** How loud a tone is; everybody may speak at once. */
 const LOUD = 0.2;
@@ -35,6 +37,19 @@ function openMicrophone(): Promise<MediaStream> {
   // Refused once, it may be allowed later.
   opened.catch(() => (microphone = undefined));
   return opened;
+}
+
+let spoken: Promise<AudioBuffer> | undefined;
+
+/** Sentences that a customer may say; loaded when somebody wants them. */
+function openSample(): Promise<AudioBuffer> {
+  const loading = spoken ?? fetch(sample).then(async (answer) => {
+    if (!answer.ok) throw new Error(`${answer.status}`);
+    return sound().decodeAudioData(await answer.arrayBuffer());
+  });
+  spoken = loading;
+  loading.catch(() => (spoken = undefined));
+  return loading;
 }
 
 /** A customer's voice: a track that goes on whatever feeds it. */
@@ -63,12 +78,21 @@ export class Voice {
     this.track = track;
   }
 
-  /** Speaks with something else from now on. Fails if the microphone is refused. */
+  /** Speaks with something else from now on. Fails if the microphone is refused, or the sample cannot be had. */
   async use(source: Source) {
-    const next = source === 'tone' ? this.soft : sound().createMediaStreamSource(await openMicrophone());
+    const next = await this.open(source);
     this.speaks.disconnect();
+    if (this.speaks instanceof AudioBufferSourceNode) this.speaks.stop();
     next.connect(this.analyser);
     this.speaks = next;
+  }
+
+  private async open(source: Source): Promise<AudioNode> {
+    if (source === 'tone') return this.soft;
+    if (source === 'microphone') return sound().createMediaStreamSource(await openMicrophone());
+    const said = new AudioBufferSourceNode(sound(), { buffer: await openSample(), loop: true });
+    said.start();
+    return said;
   }
 
   level(): number {

@@ -6,7 +6,8 @@ use super::frames::Payload;
 use super::signalling::Switch;
 use super::{Party, VoiceAccess};
 use base::AccountSid;
-use sip::port::Source;
+use serde_json::json;
+use sip::port::{LegId, Source};
 use std::sync::PoisonError;
 use tracing::info;
 
@@ -73,6 +74,15 @@ impl Switch {
         let registered = self.lines.values().filter(|line| line.registered);
         let numbers = registered.filter_map(|line| line.access.as_ref()?.customer.clone()).collect();
         *self.shared.customers.lock().unwrap_or_else(PoisonError::into_inner) = numbers;
+    }
+
+    /// A tone of a key is sent to a customer: browsers do not say what tones they get, so the page is told.
+    pub(super) fn customer_hears(&mut self, leg: LegId, key: char) {
+        let Some(known) = self.legs.get(&leg) else { return };
+        let (Some(line), call) = (known.line, known.call.to_string()) else { return };
+        if self.access(line).is_some_and(|access| access.customer.is_some()) {
+            self.say(line, "dtmf", json!({ "callsid": call, "dtmf": key.to_string() }));
+        }
     }
 
     /// A customer's network becomes bad, or good again.

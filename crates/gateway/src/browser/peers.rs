@@ -6,6 +6,7 @@
 use super::impair::Impairment;
 use super::splice::Splice;
 use crate::media::{BY_WIRE, MediaPlane, Wire};
+use media::dtmf::EventReceiver;
 use media::rtp::{PACKET_MAX, Packet};
 use media::session::{Codec, Session};
 use mio::net::UdpSocket;
@@ -40,6 +41,17 @@ pub(super) enum PeerEvent {
     Down(PeerId),
     /// It will not.
     Lost(PeerId),
+    /// It was sent the tone of a key.
+    Key(PeerId, char),
+}
+
+impl PeerEvent {
+    /// Whose it is.
+    pub fn peer(self) -> PeerId {
+        match self {
+            Self::Up(id) | Self::Down(id) | Self::Lost(id) | Self::Key(id, _) => id,
+        }
+    }
 }
 
 /// Why a description could not be agreed upon.
@@ -240,6 +252,8 @@ struct Peer {
     session: Option<Session>,
     leg: Option<u64>,
     splice: Splice,
+    /// Which keys it was sent.
+    keys: EventReceiver,
     /// What is done to its packets, for a simulated customer.
     impairment: Impairment,
     /// DTLS is done.
@@ -402,7 +416,11 @@ impl PeerThread {
         match order {
             Order::Rtp { peer, leg, packet } => {
                 self.audio.fetch_sub(1, Ordering::Relaxed);
-                self.change(peer, |peer| speak(peer, leg, &packet));
+                let mut key = None;
+                self.change(peer, |peer| key = speak(peer, leg, &packet));
+                if let Some(key) = key {
+                    tell(&self.events, PeerEvent::Key(peer, key));
+                }
             }
             Order::Attach { peer, leg } => {
                 if let Some(peer) = self.peers.get_mut(&peer) {
@@ -461,6 +479,7 @@ impl PeerThread {
             session: None,
             leg: None,
             splice: Splice::default(),
+            keys: EventReceiver::default(),
             impairment: Impairment::default(),
             secured: false,
             up: false,
@@ -572,22 +591,22 @@ fn happened(id: PeerId, peer: &mut Peer, event: Event, media: &MediaPlane, event
     }
 }
 
-/// Sends a packet of the leg that the browser hears.
-fn speak(peer: &mut Peer, leg: u64, bytes: &[u8]) {
-    let (Some(mid), Some(session), true) = (peer.mid, peer.session, peer.up) else { return };
+/// Sends a packet of the leg that the browser hears; answers the key whose tone begins with it.
+fn speak(peer: &mut Peer, leg: u64, bytes: &[u8]) -> Option<char> {
+    let (Some(mid), Some(session), true) = (peer.mid, peer.session, peer.up) else { return None };
     if peer.leg != Some(leg) {
-        return;
+        return None;
     }
-    let Ok(packet) = Packet::parse(bytes) else { return };
+    let packet = Packet::parse(bytes).ok()?;
     let now = instant();
-    let Some(numbers) = peer.splice.place(now, &packet, session.codec.clock_khz()) else { return };
+    let numbers = peer.splice.place(now, &packet, session.codec.clock_khz())?;
     let payload_type = packet.payload_type;
     let event = Some(payload_type) == session.dtmf_payload_type;
     if payload_type != session.payload_type && !event {
-        return;
+        return None;
     }
     let mut api = peer.rtc.direct_api();
-    let Some(stream) = api.stream_tx_by_mid(mid, None) else { return };
+    let stream = api.stream_tx_by_mid(mid, None)?;
     let write = RtpWrite::new(
         payload_type.into(),
         numbers.seq.into(),
@@ -597,6 +616,7 @@ fn speak(peer: &mut Peer, leg: u64, bytes: &[u8]) {
     )
     .marker(packet.marker);
     stream.write_rtp(write);
+    if event { peer.keys.receive(packet.ssrc, packet.timestamp, packet.payload) } else { None }
 }
 
 /// What a description calls each of its payload types: `111`, `opus/48000/2`.

@@ -681,9 +681,7 @@ impl Switch {
     // Peer connections.
 
     async fn peer(&mut self, event: PeerEvent) {
-        let id = match event {
-            PeerEvent::Up(id) | PeerEvent::Down(id) | PeerEvent::Lost(id) => id,
-        };
+        let id = event.peer();
         let deadline = self.now() + MEDIA_GRACE;
         let leg = self.legs.iter().find(|(_, leg)| leg.peer == Some(id)).map(|(leg, _)| *leg);
         let Some(leg) = leg else { return self.station_peer(event) };
@@ -700,6 +698,7 @@ impl Switch {
             // Nobody answers, or the browser tries again with other candidates.
             PeerEvent::Down(_) => known.deadline = Some(known.deadline.unwrap_or(deadline)),
             PeerEvent::Lost(_) => self.gone(leg, Cause::Lost, None).await,
+            PeerEvent::Key(_, key) => self.customer_hears(leg, key),
         }
     }
 

@@ -256,19 +256,21 @@ impl Switch {
 
     pub(super) fn station_peer(&mut self, event: PeerEvent) {
         let deadline = self.now() + MEDIA_GRACE;
-        let (PeerEvent::Up(id) | PeerEvent::Down(id) | PeerEvent::Lost(id)) = event;
+        let id = event.peer();
         let Some(station) = self.stations.values_mut().find(|station| station.peer == id) else { return };
         let line = station.line;
-        station.up = matches!(event, PeerEvent::Up(_));
         match event {
             PeerEvent::Up(_) if line.is_some() => station.deadline = None,
             PeerEvent::Up(_) => {}
+            // Agents are shown no tones.
+            PeerEvent::Key(..) => return,
             // The page sends `station` again, with new candidates or a new connection.
             PeerEvent::Down(_) | PeerEvent::Lost(_) => {
                 station.deadline = Some(station.deadline.unwrap_or(deadline));
             }
         }
-        let up = station.up;
+        let up = matches!(event, PeerEvent::Up(_));
+        station.up = up;
         if let Some(line) = line {
             self.say(line, "audio", json!({ "up": up }));
         }

@@ -66,6 +66,12 @@ pub(super) async fn customer(State(app): State<App>, request: Request) -> Result
     let account = app.store.account(account).await?.ok_or_else(|| ApiError::of(20003))?;
     let expires = signed_in.session.expires.min(app.now() + TOKEN);
     let token = crate::token::customer_token(account.sid, &account.auth_token, &number, expires);
-    let shown = json!({ "number": number.as_str(), "token": token, "expires": wire::desk::at(expires) });
+    let ice_servers = app.ice.servers(number.as_str(), app.now());
+    let shown = json!({
+        "number": number.as_str(),
+        "token": token,
+        "expires": wire::desk::at(expires),
+        "ice_servers": crate::token::ice_json(&ice_servers),
+    });
     Ok(private(ok(shown).into_response()))
 }

@@ -38,7 +38,7 @@ enum Do {
     Rings { user: String, name: String },
     /// It is answered.
     Answers { name: String },
-    /// What a call hears: a tone in Hz, several at once, `music` or `silence`.
+    /// What a call hears: a tone in Hz, several at once, `music`, `speech` or `silence`.
     Hears { name: String, what: Value },
     /// Which keys were pressed for a call to hear.
     HearsDigits { name: String, digits: String },
@@ -77,7 +77,9 @@ struct Stage {
 #[expect(clippy::print_stdout, reason = "its answers")]
 async fn main() -> Result<(), Trouble> {
     let trunk = Trunk::open().await?;
-    let options = ServerOptions { trunk: Some(trunk.uri()), ..ServerOptions::default() };
+    // A folder that outlives the stage, for a test that opens it again with other settings.
+    let data = std::env::var_os("TANDEM_STAGE_DATA").map(Into::into);
+    let options = ServerOptions { trunk: Some(trunk.uri()), data, ..ServerOptions::default() };
     let server = Server::start(options).await?;
     trunk.serves(server.sip());
     let rest = server.rest();
@@ -201,6 +203,7 @@ fn heard(what: &Value) -> Heard {
     match what {
         Value::Array(all) => Heard::Tones(all.iter().filter_map(tone).fold(Tones::default(), Tones::with)),
         Value::String(word) if word == "silence" => Heard::Silence,
+        Value::String(word) if word == "speech" => Heard::Speech,
         other => tone(other).map_or(Heard::Music, Heard::from),
     }
 }
