@@ -3,6 +3,8 @@ const { Device } = window.Twilio;
 let device;
 let call;
 let told = [];
+/** How calls are made and taken: which servers their connections may use. */
+let connection = {};
 
 const note = (what, more = {}) => told.push({ what, ...more });
 
@@ -40,6 +42,7 @@ export async function loudest(stream, ms) {
 
 window.phone = {
   async start(token, host, options = {}) {
+    connection = options.rtcConfiguration ? { rtcConfiguration: options.rtcConfiguration } : {};
     device = new Device(token, {
       chunderw: host, logLevel: 'error', publishEvents: false, closeProtection: false, tokenRefreshMs: options.tokenRefreshMs ?? 10000,
       codecPreferences: options.codecs ?? ['pcmu', 'opus'], enableImprovedSignalingErrorPrecision: true,
@@ -60,9 +63,9 @@ window.phone = {
   unregister: () => device.unregister(),
   updateToken: (token) => device.updateToken(token),
   async connect(params) {
-    follow(await device.connect({ params, rtcConstraints: { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } } }));
+    follow(await device.connect({ params, ...connection, rtcConstraints: { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } } }));
   },
-  accept: () => call.accept({ rtcConstraints: { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } } }),
+  accept: () => call.accept({ ...connection, rtcConstraints: { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } } }),
   reject: () => call.reject(),
   hangUp: () => call.disconnect(),
   mute: (muted) => call.mute(muted),
@@ -86,5 +89,11 @@ window.phone = {
   },
   /** The network goes: the websocket is cut, audio goes on. */
   cutSignalling: () => device._stream.transport._socket.close(),
+  /** By which kind of candidate the audio of the call goes: `host`, `relay`. */
+  goesBy: async () => {
+    const all = [...(await call._mediaHandler.version.pc.getStats()).values()];
+    const pair = all.find((one) => one.type === 'candidate-pair' && one.nominated && one.state === 'succeeded');
+    return all.find((one) => one.id === pair?.localCandidateId)?.candidateType;
+  },
   restartIce: () => call._mediaHandler.iceRestart(),
 };

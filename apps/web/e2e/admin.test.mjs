@@ -2,7 +2,7 @@
 // numbers, activities, lines and users. What is set up here is what calls and agents meet.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Stage } from './stage.mjs';
+import { Stage, tone } from './stage.mjs';
 
 let stage, admin;
 const opens = async (part) => {
@@ -112,11 +112,28 @@ test('a workflow is drafted in the form and as JSON, tried, replayed, and publis
   await outcome.getByText('Offered at once to Ana Lind').waitFor();
   await admin.looks('admin-workflow');
 
-  await page.getByRole('button', { name: 'Publish' }).click();
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  const what = page.getByRole('form', { name: 'What is published' });
+  await what.getByText('+         "filter_friendly_name": "Bills"').first().waitFor();
+  await what.getByLabel('Why').fill('Bills go to those who know them, always');
+  await admin.looks('admin-publish');
+  await what.getByRole('button', { name: 'Publish now' }).click();
   await said('Inbound ACD is saved.');
   await page.getByText('draft, not published').waitFor({ state: 'detached' });
   const tasks = await stage.does('post', { path: '/Tasks', form: { WorkflowSid: await sidOf('Inbound ACD'), Attributes: '{"skill":"bills"}', TaskChannel: 'chat' } });
   assert.equal(tasks.task_queue_friendly_name, 'Billing');
+
+  // What was there before can be compared and had again.
+  const history = page.getByRole('region', { name: 'Published before' });
+  await history.getByRole('row').filter({ hasText: 'Bills go to those who know them, always' }).filter({ hasText: 'admin' }).waitFor();
+  const first = history.getByRole('row').filter({ hasText: 'over the API' });
+  await first.getByRole('button', { name: 'Compare with live' }).click();
+  await first.getByText('"filter_friendly_name": "Bills"').waitFor();
+  await admin.looks('admin-history');
+  await first.getByRole('button', { name: 'Take into the draft' }).click();
+  assert.deepEqual(JSON.parse(await json.inputValue()), before);
+  await page.getByText('draft, not published').waitFor();
+  await page.getByRole('button', { name: 'Discard the draft' }).click();
 });
 
 async function sidOf(name) {
@@ -138,6 +155,73 @@ test('a number is given something that answers it, and a call hears that', async
   await stage.does('hears', { name: 'maria', what: 'music' });
   await stage.does('rings', { user: 'ana', name: 'ana' });
   await stage.does('hangs-up', { name: 'maria' });
+});
+
+test('prompts are uploaded, spoken, heard, replaced, and kept while something plays them', async () => {
+  const { page } = admin;
+  await opens('Prompts and music');
+  await page.getByText('There is no prompt yet.').waitFor();
+  await admin.looks('admin-prompts-empty');
+  await page.getByRole('button', { name: 'New prompt' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Waiting');
+  const upload = page.getByLabel('Audio file', { exact: true });
+  await upload.setInputFiles({ name: 'music.wav', mimeType: 'audio/wav', buffer: Buffer.from('this is no audio') });
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('alert').filter({ hasText: 'it is neither WAV nor MP3' }).waitFor();
+  await upload.setInputFiles({ name: 'music.wav', mimeType: 'audio/wav', buffer: tone(1200) });
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('heading', { name: 'Waiting', level: 3 }).waitFor();
+  assert.equal(await admin.plays('Listen to Waiting'), 1200);
+
+  await page.getByRole('button', { name: 'New prompt' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Away');
+  await page.getByRole('radio', { name: 'words that are spoken' }).check();
+  await page.getByLabel('What is said').fill('Nobody is here now. Please leave a message.');
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('heading', { name: 'Away', level: 3 }).waitFor();
+  const seconds = await page.getByLabel('Listen to Away').evaluate((audio) => new Promise((known, fails) => {
+    audio.onloadedmetadata = () => known(audio.duration);
+    audio.onerror = () => fails(new Error(audio.error?.message));
+    audio.preload = 'metadata';
+    audio.load();
+  }));
+  assert.ok(seconds > 1.5, `${seconds} s`);
+  await admin.looks('admin-prompts');
+
+  // What waits hears it.
+  await page.getByLabel('Who waits, is held or parked hears').selectOption({ label: 'Waiting' });
+  await page.getByRole('button', { name: 'Set the music' }).click();
+  await said('From now on callers who wait hear this.');
+  await stage.does('number', { number: '+15550130088', twiml: '<Response><Enqueue>nobody</Enqueue></Response>' });
+  await stage.does('calls', { name: 'lin', from: '+15558880088', to: '+15550130088', tone: 800 });
+  await stage.does('hears', { name: 'lin', what: 1200 });
+  await item('Waiting').click();
+  await page.getByLabel('Audio file', { exact: true }).setInputFiles({ name: 'other.wav', mimeType: 'audio/wav', buffer: tone(1600) });
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await admin.until(async () => (await admin.plays('Listen to Waiting')) === 1600, 'it is replaced');
+  await page.getByRole('button', { name: 'Remove', exact: true }).click();
+  await page.getByRole('button', { name: 'Yes, remove' }).click();
+  await page.getByRole('alert').filter({ hasText: 'is still played by the hold music' }).waitFor();
+  await stage.does('hangs-up', { name: 'lin' });
+
+  // A queue's mailbox greets with one.
+  await opens('Queues');
+  await item('Support').click();
+  await page.getByLabel('Percent of callers answered').fill('95');
+  await page.getByLabel('within so many seconds').fill('10');
+  await page.getByRole('button', { name: 'Set the service level' }).click();
+  await said('The queue board measures by this from now on.');
+  await page.getByLabel('Callers who may leave a message hear').selectOption({ label: 'the prompt Away' });
+  await page.getByRole('button', { name: 'Set the greeting' }).click();
+  await said('From now on callers hear this greeting.');
+  await admin.looks('admin-queue-greeting');
+  await opens('Prompts and music');
+  await page.getByLabel('Who waits, is held or parked hears').selectOption({ label: "Tandem's own music" });
+  await page.getByRole('button', { name: 'Set the music' }).click();
+  await item('Waiting').click();
+  await page.getByRole('button', { name: 'Remove', exact: true }).click();
+  await page.getByRole('button', { name: 'Yes, remove' }).click();
+  await item('Waiting').waitFor({ state: 'detached' });
 });
 
 test('activities are made, renamed and removed', async () => {
@@ -180,7 +264,7 @@ test('users have roles, and who is none of them changes nothing', async () => {
   const status = await dee.page.evaluate(async () => (await fetch('/tandem/v1/Users')).status);
   assert.equal(status, 403);
   await page.getByRole('button', { name: 'Audit' }).click();
-  for (const act of ['Made an agent', 'Changed how many tasks an agent takes', 'Made a queue', 'Changed a workflow', 'Made a number', 'Changed a user']) {
+  for (const act of ['Made an agent', 'Changed how many tasks an agent takes', 'Made a queue', 'Changed a workflow', 'Made a number', 'Made a prompt', 'Set the music of those who wait', 'Changed a user']) {
     await page.getByRole('cell', { name: act }).first().waitFor();
   }
   await admin.looks('admin-audit');
@@ -200,5 +284,5 @@ test('everything is reached by keyboard', async () => {
 });
 
 test('nothing went wrong in the page on the way', () => {
-  assert.deepEqual(admin.errors.filter((text) => !/\b400\b.*\/TaskQueues\)$/.test(text)), []);
+  assert.deepEqual(admin.errors.filter((text) => !/\b40[09]\b.*\/(TaskQueues|Prompts\?.*|Prompts\/PR\w+)\)$/.test(text)), []);
 });

@@ -1,6 +1,9 @@
 // Single sign-on with a real provider: the npm package `oidc-provider`, on loopback, in a real browser.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Provider } from 'oidc-provider';
 import { Stage, User } from './stage.mjs';
@@ -27,14 +30,23 @@ async function provides() {
 
 before(async () => {
   await provides();
-  // Where users are made is known only when the demo is there: nobody is made on this stage.
-  stage = await Stage.open({
-    TANDEM_OIDC_ISSUER: issuer, TANDEM_OIDC_CLIENT_ID: CLIENT, TANDEM_OIDC_CLIENT_SECRET: SECRET, TANDEM_OIDC_NAME: 'the house',
-    TANDEM_OIDC_SCOPES: 'openid desk', TANDEM_OIDC_ROLE_CLAIM: 'groups', TANDEM_OIDC_ROLES: 'cc-agents=agent,cc-leads=supervisor',
-  });
+  // Nobody is made on this stage: where users are made is not set.
+  stage = await Stage.open(SETTINGS());
+  knows(stage.url);
+});
+
+/** How a stage is told of the provider. */
+const SETTINGS = () => ({
+  TANDEM_OIDC_ISSUER: issuer, TANDEM_OIDC_CLIENT_ID: CLIENT, TANDEM_OIDC_CLIENT_SECRET: SECRET, TANDEM_OIDC_NAME: 'the house',
+  TANDEM_OIDC_SCOPES: 'openid desk', TANDEM_OIDC_ROLE_CLAIM: 'groups', TANDEM_OIDC_ROLES: 'cc-agents=agent,cc-leads=supervisor',
+});
+
+/** The provider, which sends people back to a desk at this address. */
+function knows(url) {
   provider = new Provider(issuer, {
     clients: [{
-      client_id: CLIENT, client_secret: SECRET, redirect_uris: [`${stage.url}/tandem/v1/Session/SingleSignOn/Callback`],
+      client_id: CLIENT, client_secret: SECRET, redirect_uris: [`${url}/tandem/v1/Session/SingleSignOn/Callback`],
+      post_logout_redirect_uris: [`${url}/desk`],
       response_types: ['code'], grant_types: ['authorization_code'],
     }],
     // Claims of scopes are at the userinfo endpoint only, as many providers have it.
@@ -45,7 +57,7 @@ before(async () => {
     cookies: { keys: ['only for this test'] },
     ttl: { Session: 600, Interaction: 600, Grant: 600, AccessToken: 600, IdToken: 600, AuthorizationCode: 60 },
   });
-});
+}
 
 after(async () => {
   await stage?.close();
@@ -92,6 +104,25 @@ test('an agent comes in by the provider, and out again', async () => {
   const kept = cookies.find((one) => one.name === 'tandem_session');
   assert.deepEqual([kept.httpOnly, kept.sameSite], [true, 'Strict']);
   assert.equal(cookies.some((one) => one.name === 'tandem_sign_in'), false);
+  await page.context().close();
+});
+
+test('signing out is signing out there too: the next one is asked who they are', async () => {
+  const page = await visits();
+  await signsInAs(page, 'ana');
+  await page.getByRole('button', { name: 'Not yet, only look around' }).click();
+  await page.locator('summary').filter({ hasText: 'Ana Lind' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.waitForURL(`${issuer}/session/end?**`);
+  const asked = new URL(page.url()).searchParams;
+  assert.equal(asked.get('post_logout_redirect_uri'), `${stage.url}/desk`);
+  assert.equal(asked.get('id_token_hint').split('.').length, 3);
+  await page.getByRole('button', { name: 'Yes, sign me out' }).click();
+  await page.waitForURL(`${stage.url}/desk`);
+  assert.equal(await session(page), null);
+  await page.getByRole('link', { name: 'Sign in with the house' }).click();
+  await page.waitForURL(`${issuer}/**`);
+  await page.getByPlaceholder('Enter any login').waitFor();
   await page.context().close();
 });
 
@@ -150,6 +181,37 @@ test('a code that another browser went for signs nobody in', async () => {
   // The right state with a code that the provider has not given.
   assert.equal(await returns(asked.searchParams.get('state'), 'stolen'), '/desk?sign-in=failed');
   await page.context().close();
+});
+
+test('who has a role and is nobody here becomes a user of the workspace that the settings name', async () => {
+  const data = mkdtempSync(path.join(tmpdir(), 'tandem-sign-in-'));
+  // The first time only to make the demo, whose workspace is what the settings name.
+  const first = await Stage.open({ TANDEM_STAGE_DATA: data });
+  const { workspace } = first;
+  await first.close();
+  const second = await Stage.open({ ...SETTINGS(), TANDEM_STAGE_DATA: data, TANDEM_OIDC_WORKSPACE: workspace });
+  knows(second.url);
+  try {
+    const context = await second.browser.newContext({ locale: 'en-GB' });
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    await page.goto(`${second.url}/desk`);
+    await signsInAs(page, 'nia');
+    await page.getByRole('button', { name: 'Audit' }).waitFor();
+    const { login, role, workspace_sid } = await session(page);
+    assert.deepEqual([login, role, workspace_sid], ['nia', 'supervisor', workspace]);
+    const { audit } = await page.evaluate(async (at) => (await fetch(at)).json(), `/tandem/v1/Workspaces/${workspace}/Audit`);
+    assert.deepEqual(audit.map((one) => [one.act, one.subject, one.detail]), [['user.create', 'nia', 'by single sign-on, role=supervisor']]);
+    // Whom no role is given stays out all the same.
+    await context.clearCookies();
+    await page.goto(`${second.url}/desk`);
+    await signsInAs(page, 'eve');
+    await page.getByRole('alert').filter({ hasText: 'You are known there, but nobody here.' }).waitFor();
+  } finally {
+    await second.close();
+    rmSync(data, { recursive: true });
+    knows(stage.url);
+  }
 });
 
 test('a password still opens the door', async () => {

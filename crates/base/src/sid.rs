@@ -151,6 +151,8 @@ sids! {
     ApplicationSid = "AP";
     /// A TwiML document kept in Tandem.
     TwimlBinSid = "EH";
+    /// Audio that callers hear, kept in Tandem.
+    PromptSid = "PR";
     /// A recording.
     RecordingSid = "RE";
     /// What is said in a recording, written down.

@@ -198,12 +198,21 @@ fn content_type(headers: &HeaderMap) -> &str {
 
 /// The whole body, or 413.
 pub(crate) async fn read_body(headers: &HeaderMap, body: axum::body::Body) -> Result<Bytes, ApiError> {
+    read_body_of(headers, body, BODY_BYTES_MAX).await
+}
+
+/// The same for a body of at most so many bytes.
+pub(crate) async fn read_body_of(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    bytes_max: usize,
+) -> Result<Bytes, ApiError> {
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > BODY_BYTES_MAX) {
+    if announced.is_some_and(|length| length > bytes_max) {
         return Err(ApiError::of(20413));
     }
-    match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
+    match axum::body::to_bytes(body, bytes_max).await {
         Ok(bytes) => Ok(bytes),
         Err(error) if is_too_long(&error) => Err(ApiError::of(20413)),
         Err(_) => Err(ApiError::invalid("The request body could not be read")),

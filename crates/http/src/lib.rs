@@ -15,8 +15,10 @@ mod auth;
 mod desk;
 mod door;
 mod event_bridge;
+mod file;
 mod health;
 mod metrics;
+mod prompts;
 mod retention;
 mod routes;
 mod store_page;
@@ -29,6 +31,7 @@ mod web;
 pub use desk::{Lines, NoLines, Oidc, OidcSettings, PhoneLine, TrunkLine, TrunkRegistered};
 pub use health::{Readiness, State as ReadyState};
 pub use metrics::{Metrics, count_decisions};
+pub use prompts::{KeptPrompt, NoPrompts, PROMPT_BYTES_MAX, PromptMedia, PromptWords};
 pub use retention::{Retention, retain, retain_once};
 pub use routes::{Route, all_routes};
 pub use sweep::sweep;
@@ -82,6 +85,8 @@ pub struct Api {
     pub metrics: Metrics,
     /// The media of recordings.
     pub recordings: Arc<dyn RecordingMedia>,
+    /// The audio of prompts.
+    pub prompts: Arc<dyn PromptMedia>,
     /// Signing in by another's word; `None`: by passwords only.
     pub oidc: Option<Arc<Oidc>>,
     /// STUN and TURN servers that browsers are told of.

@@ -28,7 +28,7 @@ pub use phones::Phones;
 pub use sip_directory::{SipDirectory, SipDomainRules, sip_domain_settings};
 pub use voice::{
     DocumentOrder, FetchOrder, Voice, VoiceOutputs, VoiceSettings, agent_settings, application_settings,
-    number_settings,
+    hold_music_setting, hold_music_url, number_settings,
 };
 pub use voices::{Directory, OpenError, Opener, Opening, SUBACCOUNTS_MAX, Voices};
 pub use workspaces::{Tell, Watcher, Workspaces, WorkspacesSettings};

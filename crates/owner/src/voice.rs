@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::model::{
-    Application, DeliveryKind, IncomingNumber, NewDelivery, Notification, Row, SipAccount, VoiceQueue,
+    Application, DeliveryKind, IncomingNumber, NewDelivery, Notification, Prompt, Row, SipAccount, VoiceQueue,
 };
 use store::resource::Resource;
 use store::{AppendError, Commit, Page, Rows, Seq, Store, StoreError};
@@ -143,9 +143,10 @@ impl Voice {
             }
         }
         let mut entropy = settings.entropy;
+        let configured = configuration(&settings.store, account, &settings.switchboard.public_url).await?;
         let mut switchboard = Switchboard::new(settings.switchboard, entropy.fork());
         let mut effects = Vec::new();
-        for input in configuration(&settings.store, account).await? {
+        for input in configured {
             settings.directory.note(account, &input);
             switchboard.handle(now, input, &mut effects);
         }
@@ -258,7 +259,11 @@ pub fn agent_settings(sip: &SipAccount) -> Option<AgentSettings> {
 }
 
 /// Everything that is configured in the store, as inputs.
-async fn configuration(store: &Store, account: AccountSid) -> Result<Vec<Input>, StoreError> {
+async fn configuration(
+    store: &Store,
+    account: AccountSid,
+    public_url: &str,
+) -> Result<Vec<Input>, StoreError> {
     let mut inputs = Vec::new();
     let mut page = Page::all();
     loop {
@@ -304,7 +309,22 @@ async fn configuration(store: &Store, account: AccountSid) -> Result<Vec<Input>,
         });
     inputs.extend(domains);
     inputs.extend(store.mailboxes(account).await?.into_iter().map(Input::Mailbox));
+    let music = store.setting(hold_music_setting(account)).await?.unwrap_or_default();
+    inputs.push(Input::HoldMusic(hold_music_url(public_url, &music)));
     Ok(inputs)
+}
+
+/// Under which name the store keeps the music of those who wait: a prompt's SID, a URL, or nothing for our own.
+pub fn hold_music_setting(account: AccountSid) -> String {
+    format!("hold_music {account}")
+}
+
+/// The URL of what is kept there.
+pub fn hold_music_url(public_url: &str, kept: &str) -> Option<String> {
+    match kept.parse() {
+        Ok(prompt) => Some(Prompt::media_url(public_url, prompt)),
+        Err(_) => (!kept.is_empty()).then(|| kept.to_owned()),
+    }
 }
 
 fn next_page(last: Option<String>) -> Page {

@@ -5,18 +5,20 @@ use base::{
 };
 use engine::call::port::{Document, Input};
 use gateway::browser::{Doorkeeper, SignalError, VoiceAccess};
+use gateway::prompts::{KeepError, KeptAudio, KeptPrompts, PromptShelf};
 use gateway::recordings::Shelf;
 use gateway::sip::{DomainRules, PhoneDirectory, SipGateway, TrunkRegistration};
+use gateway::speech::Utterance;
 use http_api::{
-    Api, Entered, Lines, MediaForm, Metrics, Pending, PhoneLine, RecordingMedia, TrunkLine, TrunkRegistered,
-    VALIDATION_DOCUMENTS, VALIDATION_ENDED, Validation, Validations,
+    Api, Entered, KeptPrompt, Lines, MediaForm, Metrics, Pending, PhoneLine, PromptMedia, PromptWords,
+    RecordingMedia, TrunkLine, TrunkRegistered, VALIDATION_DOCUMENTS, VALIDATION_ENDED, Validation, Validations,
 };
 use owner::{AssignmentFailure, Phones, SipDirectory, SipDomainRules, Voices, Workspaces};
 use sip::digest::PhoneSecret;
 use sip::registrar::Transport;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use store::model::{DeliveryKind, DeliveryOutcome, NewDelivery, Notification};
+use store::model::{DeliveryKind, DeliveryOutcome, NewDelivery, Notification, Prompt};
 use store::resource::Resource;
 use store::{Store, StoreError};
 use tokio::sync::mpsc;
@@ -281,6 +283,63 @@ impl RecordingMedia for RecordingFolder {
 
     fn remove(&self, recording: RecordingSid) -> Pending<'_, ()> {
         Box::pin(self.with(recording, |shelf, name| shelf.remove(&name)))
+    }
+}
+
+/// Prompts in the data folder.
+pub struct PromptFolder {
+    shelf: PromptShelf,
+    store: Store,
+}
+
+impl PromptFolder {
+    /// The files on this shelf, of which this store knows.
+    pub fn new(shelf: PromptShelf, store: Store) -> Self {
+        Self { shelf, store }
+    }
+}
+
+/// What is kept, what is wrong with it, or why the server could not keep it.
+fn kept(outcome: Result<KeptAudio, KeepError>) -> Result<Result<KeptPrompt, String>, String> {
+    match outcome {
+        Ok(KeptAudio { file, content_type, bytes, length }) => {
+            Ok(Ok(KeptPrompt { file, content_type, bytes, length }))
+        }
+        Err(KeepError::Io(why)) => Err(format!("a prompt could not be written: {why}")),
+        Err(unfit) => Ok(Err(unfit.to_string())),
+    }
+}
+
+impl PromptMedia for PromptFolder {
+    fn keep(&self, name: String, audio: Vec<u8>) -> Pending<'_, Result<KeptPrompt, String>> {
+        Box::pin(async move { kept(self.shelf.keep(&name, audio).await) })
+    }
+
+    fn speak(&self, name: String, words: PromptWords) -> Pending<'_, Result<KeptPrompt, String>> {
+        let PromptWords { text, language } = words;
+        let words = Utterance { text, language, voice: "woman".to_owned() };
+        Box::pin(async move { kept(self.shelf.speak(&name, &words).await) })
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.shelf.path(file)
+    }
+
+    fn remove(&self, file: String) -> Pending<'_, ()> {
+        Box::pin(async move { self.shelf.remove(&file).await.map_err(|why| why.to_string()) })
+    }
+}
+
+impl KeptPrompts for PromptFolder {
+    fn file<'a>(&'a self, url: &'a str) -> Boxed<'a, Option<(PathBuf, String)>> {
+        Box::pin(async move {
+            let sid = Prompt::of_media_url(url)?;
+            let found = self.store.prompt(sid).await;
+            let prompt = found
+                .inspect_err(|why| error!(prompt.sid = %sid, "could not read prompt {sid}: {why}"))
+                .ok()??;
+            Some((self.shelf.path(&prompt.file), prompt.content_type))
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::config::Config;
 use crate::mailboxes;
-use crate::seams::{self, Bins, Heard, KnownPhones, OurLines, RecordingFolder};
+use crate::seams::{self, Bins, Heard, KnownPhones, OurLines, PromptFolder, RecordingFolder};
 use crate::switchboards::{EVENTS_MAX, ORDERS_MAX, Shared, Switchboards, route, sip_orders as sip_orders_of};
 use crate::tls;
 use base::{AccountSid, Clock, Entropy};
@@ -11,7 +11,7 @@ use engine::call::port::Input;
 use engine::call::{Line, SwitchboardSettings};
 use gateway::browser::{BrowserSettings, Browsers};
 use gateway::media::{MediaPlane, MediaSettings};
-use gateway::prompts::PromptSettings;
+use gateway::prompts::{PromptSettings, PromptShelf};
 use gateway::recordings::Shelf;
 use gateway::sip::{Limits, SipGateway, SipSettings};
 use http_api::{Api, Metrics, Oidc, Readiness, ReadyState, Sids, Validations};
@@ -30,6 +30,8 @@ use webhook::{Outgoing, OutgoingSettings, Policy, Tokens};
 
 /// Folder of recordings in the data folder.
 const RECORDINGS: &str = "recordings";
+/// Folder of prompts in the data folder.
+const PROMPTS: &str = "prompts";
 /// How long live calls may go on after SIGTERM.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// How long requests in flight may take to finish after that.
@@ -174,8 +176,11 @@ async fn start(config: Config) -> Result<Running, ServeError> {
 
     let (media_events, media_inbox) = mpsc::channel(EVENTS_MAX);
     let (sip_events, sip_inbox) = mpsc::channel(EVENTS_MAX);
-    let media =
-        MediaPlane::start(media_settings(&config, entropy.fork(), clock.clone()), media_events.clone())?;
+    let mut settings = media_settings(&config, entropy.fork(), clock.clone());
+    let shelf = PromptShelf::new(config.data.join(PROMPTS), settings.prompts.speech.clone());
+    let prompts = Arc::new(PromptFolder::new(shelf, store.clone()));
+    settings.prompts.kept = Some(prompts.clone());
+    let media = MediaPlane::start(settings, media_events.clone())?;
     let (browser_events, browser_media_events) = (sip_events.clone(), media_events.clone());
     let accounts = accounts(&store, config.account).await?;
     let (phones, sip_directory, tokens) = (Phones::default(), SipDirectory::default(), Tokens::default());
@@ -309,6 +314,7 @@ async fn start(config: Config) -> Result<Running, ServeError> {
             .map(|settings| Oidc::new(settings).map(Arc::new))
             .transpose()
             .map_err(ServeError::SignOn)?,
+        prompts: prompts.clone(),
         ice: config.ice.clone(),
         lines: Arc::new(OurLines(sip.clone())),
         sids: Sids::new(entropy.fork()),

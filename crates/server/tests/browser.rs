@@ -8,6 +8,7 @@ use testkit::{
     Browser, Centre, DEV_ACCOUNT, DEV_TOKEN, Heard, Outside, Rest, Server, ServerOptions, Tone, Trunk,
     WITHIN, WebhookReceiver, free_tcp_port, voice_token,
 };
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// A browser on a busy machine.
@@ -37,11 +38,20 @@ struct Floor {
 
 impl Floor {
     async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// With more flags for the server.
+    async fn open_with(more: &[&str]) -> Self {
         let trunk = Trunk::open().await.unwrap();
         let port = free_tcp_port().unwrap();
         let options = ServerOptions {
             trunk: Some(trunk.uri()),
-            flags: vec!["--https".to_owned(), format!("127.0.0.1:{port}")],
+            flags: ["--https", &format!("127.0.0.1:{port}")]
+                .iter()
+                .chain(more)
+                .map(ToString::to_string)
+                .collect(),
             ..Default::default()
         };
         let server = Server::start(options).await.unwrap();
@@ -375,4 +385,90 @@ async fn a_station_takes_parks_swaps_and_survives_a_reload_and_another_network()
     say("leave", json!({})).await;
     told("left").await;
     floor.server.stop().await.unwrap();
+}
+
+/// A TURN server on loopback, for as long as it is kept.
+struct Relay {
+    _program: tokio::process::Child,
+    _folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl Relay {
+    async fn start(secret: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = testkit::free_udp_port().unwrap();
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        let mut program = tokio::process::Command::new("turnserver")
+            .args(["-n", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--use-auth-secret"])
+            .args([
+                "--realm=tandem.test",
+                "--allow-loopback-peers",
+                "--no-cli",
+                "--no-tls",
+                "--no-dtls",
+                "--no-tcp",
+            ])
+            .args(["--log-file=stdout", "--simple-log", "--verbose", "--min-port=60000", "--max-port=60999"])
+            .arg(format!("--listening-port={port}"))
+            .arg(format!("--static-auth-secret={secret}"))
+            .args([format!("--pidfile={}", file("pid")), format!("--userdb={}", file("db"))])
+            .stdout(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+        let listens = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if line.to_lowercase().contains("listener opened on") {
+                    return;
+                }
+            }
+            panic!("the relay has ended");
+        };
+        tokio::time::timeout(WITHIN, listens).await.expect("the relay listens");
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { _program: program, _folder: folder, port }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and coturn"]
+async fn the_sdk_talks_over_a_relay_alone_with_the_servers_of_a_token() {
+    const SECRET: &str = "between-us-and-the-relay";
+    let relay = Relay::start(SECRET).await;
+    let servers = format!("turn:127.0.0.1:{}?transport=udp", relay.port);
+    let floor = Floor::open_with(&["--ice-servers", &servers, "--turn-secret", SECRET]).await;
+    let Floor { browser, trunk, rest, .. } = &floor;
+    let token = rest.post(&rest.account_path("/Tokens.json"), &[("Ttl", "600")]).await.unwrap().ok().unwrap();
+    assert!(token["ice_servers"][0]["credential"].is_string(), "{token}");
+    let options =
+        json!({"rtcConfiguration": {"iceServers": token["ice_servers"], "iceTransportPolicy": "relay"}});
+    floor.number("+15550107009", "<Response><Dial><Client>alice</Client></Dial></Response>").await;
+    let application = floor
+        .application_at(
+            &floor.document("<Response><Dial><Number>+15557770109</Number></Dial></Response>").await,
+        )
+        .await;
+    floor.device("alice", Tone(620), Some(&application), options).await;
+
+    // She is called.
+    let caller = trunk.caller("+15557770001", Tone(800)).dials("+15550107009").await.unwrap();
+    browser.told("alice", "incoming", LONG).await.unwrap();
+    browser.call("alice", "phone.accept", json!([])).await.unwrap();
+    browser.told("alice", "accept", LONG).await.unwrap();
+    browser.hears("alice", "phone", Tone(800), LONG).await.unwrap();
+    caller.hears(Tone(620), LONG).await.unwrap();
+    assert_eq!(browser.call("alice", "phone.goesBy", json!([])).await.unwrap(), "relay");
+    caller.hangs_up().await.unwrap();
+    browser.told("alice", "disconnect", LONG).await.unwrap();
+
+    // She calls.
+    trunk.expects("+15557770109", Outside::Answers(Tone(1200)));
+    browser.call("alice", "phone.connect", json!([{}])).await.unwrap();
+    browser.told("alice", "accept", LONG).await.unwrap();
+    browser.hears("alice", "phone", Tone(1200), LONG).await.unwrap();
+    assert_eq!(browser.call("alice", "phone.goesBy", json!([])).await.unwrap(), "relay");
+    browser.call("alice", "phone.hangUp", json!([])).await.unwrap();
+    browser.told("alice", "disconnect", LONG).await.unwrap();
 }

@@ -107,6 +107,44 @@ pub struct TwimlBin {
     pub updated: Timestamp,
 }
 
+/// Audio that callers hear. Its friendly name is unique in the account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prompt {
+    pub sid: PromptSid,
+    pub account: AccountSid,
+    pub friendly_name: String,
+    /// BCP 47, `en-US`: what is spoken in it.
+    pub language: String,
+    /// The words, if they were spoken by the speech provider rather than uploaded.
+    pub text: Option<String>,
+    /// The file in the folder of prompts. What replaces it has another name.
+    pub file: String,
+    /// `audio/wav` or `audio/mpeg`.
+    pub content_type: String,
+    pub bytes: u64,
+    pub length: Duration,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+}
+
+impl Prompt {
+    /// Path of a prompt's audio, before its SID.
+    const PATH: &str = "/tandem/v1/Prompts/";
+    /// And behind it.
+    const MEDIA: &str = "/Media";
+
+    /// Where a prompt is heard, for `<Play>` and for settings that name a URL.
+    pub fn media_url(public_url: &str, sid: PromptSid) -> String {
+        format!("{}{}{sid}{}", public_url.trim_end_matches('/'), Self::PATH, Self::MEDIA)
+    }
+
+    /// The prompt whose audio a URL names, whatever the host: an address that was ours once still names it.
+    pub fn of_media_url(url: &str) -> Option<PromptSid> {
+        let path = url.split(['?', '#']).next()?;
+        path.split_once(Self::PATH)?.1.strip_suffix(Self::MEDIA)?.parse().ok()
+    }
+}
+
 /// A queue of waiting calls. Its friendly name is unique in the account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VoiceQueue {
@@ -170,6 +208,9 @@ pub struct UserSession {
     pub user: UserSid,
     /// What the page shows to prove that a request is its own.
     pub csrf: Secret<String>,
+    /// The ID token that an OpenID provider signed them in with: it says there whose session is to be ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Secret<String>>,
     pub created: Timestamp,
     pub expires: Timestamp,
 }

@@ -3,7 +3,7 @@
 use crate::model::*;
 use crate::resource::{Resource, ResourceKind};
 use crate::sql::{
-    accounts, calls, config, deliveries, journal, recordings, resources, sync, users, voicemails,
+    accounts, calls, config, deliveries, journal, prompts, recordings, resources, sync, users, voicemails,
 };
 use crate::{
     JournalFilter, JournalRow, Loaded, Page, Rows, Seq, Store, StoreError, Told, ToldFilter, WorkspaceEntry,
@@ -110,6 +110,8 @@ changes! {
     sip_account_update(SipCredentialSid) -> SipAccount = config::sip_account_update;
     /// Changes a user. Conflict: `login`.
     user_update(UserSid) -> User = users::update;
+    /// Changes a prompt. Conflict: `prompt name`.
+    prompt_update(PromptSid) -> Prompt = prompts::update;
     /// Changes a message.
     voicemail_update(VoicemailSid) -> VoicemailRecord = voicemails::update;
     /// Changes a Sync service.
@@ -141,6 +143,14 @@ questions! {
     write resource_save(resource: Resource) -> bool = resources::save;
     /// Removes a resource and what is in it; whether it was there.
     write resource_remove(sid: String) -> bool = resources::remove;
+    /// Adds a prompt. Conflict: `prompt name`.
+    write prompt_add(prompt: Prompt) -> () = prompts::add;
+    /// One prompt, whoever it belongs to.
+    read prompt(sid: PromptSid) -> Option<Prompt> = prompts::one;
+    /// The prompts of an account, newest first.
+    read prompts(account: AccountSid, page: Page) -> Rows<Prompt> = prompts::list;
+    /// Removes a prompt; whether it was there.
+    write prompt_remove(sid: PromptSid) -> bool = prompts::remove;
     /// Adds an application.
     write application_add(application: Application) -> () = config::application_add;
     /// One application.

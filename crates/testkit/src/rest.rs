@@ -96,6 +96,11 @@ impl Rest {
         self.send(reqwest::Method::POST, path, |r| r.json(body)).await
     }
 
+    /// POST with a body of another type.
+    pub async fn post_bytes(&self, path: &str, kind: &str, body: Vec<u8>) -> Result<Answer, Trouble> {
+        self.send(reqwest::Method::POST, path, |r| r.header("content-type", kind).body(body)).await
+    }
+
     /// PUT with JSON.
     pub async fn put_json(&self, path: &str, body: &Value) -> Result<Answer, Trouble> {
         self.send(reqwest::Method::PUT, path, |r| r.json(body)).await

@@ -54,7 +54,14 @@ const OPERATIONS: &[Operation] = &[
         "200",
         Some("Session"),
     ),
-    op("delete", "/Session", "Sign out", None, "204", None),
+    op(
+        "delete",
+        "/Session",
+        "Sign out; 204, or 200 with `leave` for whoever signed in with a provider: where the browser goes to sign out there",
+        None,
+        "200",
+        Some("SignedOut"),
+    ),
     op("get", "/Session/Methods", "How people may sign in", None, "200", Some("SignInMethods")),
     op(
         "get",
@@ -417,6 +424,62 @@ const OPERATIONS: &[Operation] = &[
     ),
     op(
         "get",
+        "/Workspaces/{ws}/Workflows/{ww}/Revisions",
+        "Published documents of a workflow, newest first, with who published each and the `Reason` of that request",
+        None,
+        "200",
+        Some("WorkflowRevisions"),
+    ),
+    op(
+        "get",
+        "/Workspaces/{ws}/ServiceLevel",
+        "How many of 100 callers are to be answered within how many seconds: of every queue, and of queues that have their own",
+        None,
+        "200",
+        Some("ServiceLevel"),
+    ),
+    op(
+        "put",
+        "/Workspaces/{ws}/ServiceLevel",
+        "Set the targets",
+        Some("ServiceLevel"),
+        "200",
+        Some("ServiceLevel"),
+    ),
+    op("delete", "/Workspaces/{ws}/ServiceLevel", "80 of 100 within 20 s again", None, "204", None),
+    op("get", "/Prompts", "Audio that callers hear", None, "200", Some("PromptList")),
+    op(
+        "post",
+        "/Prompts",
+        "Keep audio: a body of type audio/wav or audio/mpeg (at most 20 MiB and 30 minutes) with the fields in the query, or \
+         words for the speech provider",
+        Some("PromptForm"),
+        "201",
+        Some("Prompt"),
+    ),
+    op("get", "/Prompts/{pr}", "One prompt", None, "200", Some("Prompt")),
+    op(
+        "post",
+        "/Prompts/{pr}",
+        "Rename a prompt, or replace its audio or its words",
+        Some("PromptForm"),
+        "200",
+        Some("Prompt"),
+    ),
+    op("delete", "/Prompts/{pr}", "Delete a prompt; 409 while something plays it", None, "204", None),
+    op(
+        "get",
+        "/Prompts/{pr}/Media",
+        "The audio as it was uploaded or spoken; ranges are answered. Calls of this Tandem play it without credentials",
+        None,
+        "200",
+        Some("Audio"),
+    ),
+    op("get", "/HoldMusic", "What held, parked and queued callers hear", None, "200", Some("HoldMusic")),
+    op("put", "/HoldMusic", "Choose it: a prompt, or a URL", Some("HoldMusicForm"), "200", Some("HoldMusic")),
+    op("delete", "/HoldMusic", "Tandem's own music again", None, "204", None),
+    op(
+        "get",
         "/Workspaces/{ws}/Voicemail",
         "Messages of every mailbox, newest first; `Heard=false`: new ones",
         None,
@@ -603,6 +666,7 @@ fn parameters(path: &str) -> impl Iterator<Item = &str> {
 fn described(operation: &Operation) -> Value {
     let content = |name: &str| match name {
         "Xml" => json!({ "text/xml": { "schema": { "type": "string" } } }),
+        "Audio" => json!({ "audio/*": { "schema": { "type": "string", "format": "binary" } } }),
         name => {
             json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } })
         }
@@ -647,14 +711,32 @@ fn list_of(key: &str, item: &str) -> Value {
 /// Every schema. More than one macro, because each goes only so deep.
 fn schemas() -> Value {
     let mut all = common_schemas();
-    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), voicemail_schemas()) {
+    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), audio_schemas()) {
         all.extend(more);
     }
     all
 }
 
-fn voicemail_schemas() -> Value {
+fn audio_schemas() -> Value {
     json!({
+        "Prompt": object(&[
+            ("sid", "string"),
+            ("account_sid", "string"),
+            ("friendly_name", "string"),
+            ("language", "string"),
+            ("text", "string?"),
+            ("content_type", "string"),
+            ("bytes", "integer"),
+            ("length_ms", "integer"),
+            ("date_created", "string"),
+            ("date_updated", "string"),
+            ("url", "string"),
+            ("media_url", "string"),
+        ]),
+        "PromptForm": object(&[("friendly_name", "string"), ("language", "string?"), ("text", "string?")]),
+        "PromptList": list_of("prompts", "Prompt"),
+        "HoldMusic": object(&[("prompt_sid", "string?"), ("music_url", "string?"), ("url", "string")]),
+        "HoldMusicForm": object(&[("prompt_sid", "string?"), ("music_url", "string?")]),
         "Voicemail": object(&[
             ("sid", "string"),
             ("account_sid", "string"),
@@ -732,7 +814,12 @@ fn common_schemas() -> Value {
         "Simulator": object(&[("numbers", "SimulatorNumber[]")]),
         "SimulatorNumber": object(&[("number", "string"), ("name", "string")]),
         "CustomerForm": object(&[("number", "string")]),
-        "Customer": object(&[("number", "string"), ("token", "string"), ("expires", "string")]),
+        "Customer": object(&[
+            ("number", "string"),
+            ("token", "string"),
+            ("expires", "string"),
+            ("ice_servers", "object[]"),
+        ]),
         "PhoneForm": object(&[("phone", "string")]),
         "CallerIds": object(&[("worker_sid", "string"), ("caller_ids", "CallerId[]")]),
         "CallerId": object(&[("number", "string"), ("name", "string"), ("own", "boolean")]),
@@ -851,6 +938,17 @@ fn common_schemas() -> Value {
             ("ruled_out", "object"),
             ("would_route", "string[]"),
         ]),
+        "ServiceLevel": object(&[("seconds", "integer"), ("percent", "integer"), ("queues", "object")]),
+        "WorkflowRevisions": object(&[("workflow_sid", "string"), ("revisions", "WorkflowRevision[]")]),
+        "WorkflowRevision": object(&[
+            ("revision", "integer"),
+            ("friendly_name", "string"),
+            ("configuration", "string"),
+            ("login", "string?"),
+            ("reason", "string?"),
+            ("date_created", "string"),
+        ]),
+        "SignedOut": object(&[("leave", "string")]),
         "SignInMethods": object(&[("password", "boolean"), ("single_sign_on", "object")]),
         "ExpressionForm": object(&[("expression", "string"), ("context", "string")]),
         "ExpressionCheck": object(&[

@@ -13,7 +13,7 @@ use engine::routing::{AgentCall, AgentCallState, Explanation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
-use store::model::{Delivery, DeliveryState, SipAccount, TwimlBin};
+use store::model::{Delivery, DeliveryState, Prompt, SipAccount, TwimlBin};
 
 /// Longest duration of a voice policy, in seconds.
 pub const POLICY_S_MAX: u64 = 86_400;
@@ -211,6 +211,39 @@ pub fn twiml_bin(at: &Address, public_url: &str, bin: &TwimlBin) -> Value {
         "date_updated": bin.updated.iso8601(),
         "url": url,
         "document_url": format!("{}/tandem/v1/TwimlBins/{}/Document", public_url.trim_end_matches('/'), bin.sid),
+    })
+}
+
+// --- Prompts --------------------------------------------------------------------------------------------------
+
+/// Most characters that are spoken for a prompt.
+pub const PROMPT_CHARS_MAX: usize = 4_000;
+
+/// Audio that callers hear. `media_url` is what `<Play>` and settings take.
+pub fn prompt(at: &Address, public_url: &str, of: &Prompt) -> Value {
+    json!({
+        "sid": of.sid,
+        "account_sid": of.account,
+        "friendly_name": of.friendly_name,
+        "language": of.language,
+        "text": of.text,
+        "content_type": of.content_type,
+        "bytes": of.bytes,
+        "length_ms": u64::try_from(of.length.as_millis()).unwrap_or(u64::MAX),
+        "date_created": of.created.iso8601(),
+        "date_updated": of.updated.iso8601(),
+        "url": at.url(format_args!("/Prompts/{}", of.sid)),
+        "media_url": Prompt::media_url(public_url, of.sid),
+    })
+}
+
+/// What callers hear who are held, parked or in a queue: a prompt's SID or a URL; `None` is our own music.
+pub fn hold_music(at: &Address, kept: Option<&str>) -> Value {
+    let prompt: Option<PromptSid> = kept.and_then(|kept| kept.parse().ok());
+    json!({
+        "prompt_sid": prompt,
+        "music_url": kept.filter(|_| prompt.is_none()),
+        "url": at.url("/HoldMusic"),
     })
 }
 

@@ -13,16 +13,24 @@ export class ApiFailure extends Error {
 
 let csrf = '';
 
-async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+type Sent = { body?: string | URLSearchParams | File; kind?: string };
+
+function written(body: unknown): Sent {
+  if (body === undefined) return {};
+  if (body instanceof URLSearchParams) return { body };
+  if (body instanceof File) return { body, kind: body.type.startsWith('audio/') ? body.type : 'application/octet-stream' };
+  return { body: JSON.stringify(body), kind: 'application/json' };
+}
+
+async function ask<T>(method: string, path: string, given?: unknown): Promise<T> {
   const headers: Record<string, string> = {};
-  const isForm = body instanceof URLSearchParams;
-  if (body !== undefined && !isForm) headers['Content-Type'] = 'application/json';
+  const { body, kind } = written(given);
+  if (kind) headers['Content-Type'] = kind;
   if (method !== 'GET') headers['X-Tandem-Csrf'] = csrf;
   let response: Response;
   try {
-    const sent = body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) };
     const whole = path.startsWith('/taskrouter/') || path.startsWith('/api/');
-    response = await fetch(whole ? path : `/tandem/v1${path}`, { method, headers, credentials: 'same-origin', ...sent });
+    response = await fetch(whole ? path : `/tandem/v1${path}`, { method, headers, credentials: 'same-origin', ...(body === undefined ? {} : { body }) });
   } catch {
     throw new ApiFailure(0, 0, 'offline');
   }
@@ -43,6 +51,11 @@ export function postForm<T = unknown>(path: string, fields: Record<string, strin
   return ask<T>('POST', path, form);
 }
 
+/** Sends a file as it is, with parameters in the address. */
+export const postFile = <T = unknown>(path: string, file: File, fields: Record<string, string>) =>
+  ask<T>('POST', `${path}?${new URLSearchParams(fields)}`, file);
+
+export const put = <T = unknown>(path: string, body: unknown) => ask<T>('PUT', path, body);
 export const remove = (path: string) => ask<void>('DELETE', path);
 
 /** Asks who is signed in; null for nobody. */
@@ -63,9 +76,8 @@ export async function signIn(login: string, password: string): Promise<SessionVi
   return remember(await ask<SessionView>('POST', '/Session', { login, password }));
 }
 
-export async function signOut(): Promise<void> {
-  await ask('DELETE', '/Session');
-}
+/** Ends the session; answers where the browser goes to end it at the provider of identities as well. */
+export const signOut = async (): Promise<string | null> => (await ask<{ leave: string } | undefined>('DELETE', '/Session'))?.leave ?? null;
 
 function remember(session: SessionView): SessionView {
   csrf = session.csrf;

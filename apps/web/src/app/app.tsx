@@ -24,9 +24,10 @@ export function App() {
   if (session === undefined) return <p className="loading" role="status">{say('app.loading')}</p>;
   if (session === null) return <Login over={over} entered={(entered) => { setOver(false); setSession(entered); }} />;
   const leave = async () => {
-    await signOut().catch(() => undefined);
+    const elsewhere = await signOut().catch(() => null);
     sessionStorage.removeItem(SHIFT);
-    setSession(null);
+    if (elsewhere) location.assign(elsewhere);
+    else setSession(null);
   };
   return <Signed key={session.user_sid} session={session} ended={() => { setOver(true); setSession(null); }} leave={() => void leave()} />;
 }

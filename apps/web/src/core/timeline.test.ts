@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FILTERS, lanes, type Entry } from './timeline';
+import { FILTERS, lanes, type Entry, gist } from './timeline';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 10, 0, second)).toISOString();
 const entry = (second: number, kind: string, text: string): Entry => ({ call_sid: 'CA1', at: at(second), kind, text, data: null });
@@ -32,4 +32,16 @@ test('whoever rang beside the one who answered rings no more', () => {
 test('filters tell routing from telephony', () => {
   expect(told.filter((one) => FILTERS.routing(one.kind))).toHaveLength(7);
   expect(told.filter((one) => FILTERS.sip(one.kind))).toHaveLength(2);
+});
+
+test('beside the call only what people did is told, keys in a row as one, and nothing by its identifier', () => {
+  const sid = `WW${'0a'.repeat(16)}`;
+  const entry = (kind: string, text: string) => ({ call_sid: 'CA1', at: '2026-03-25T10:00:00Z', kind, text, data: null });
+  const told = gist([
+    entry('sip', '+15550200001 calls +15550100002'), entry('webhook', 'requests a document'), entry('twiml', 'Gather'), entry('digit', 'pressed a key'),
+    entry('twiml', 'runs a document'), entry('digit', 'pressed a key'), entry('queue', `waits in ${sid}`), entry('park', `parked by ${sid}`), entry('digit', 'pressed a key'),
+  ]);
+  expect(told.map((one) => [one.text, one.keys])).toEqual([
+    ['+15550200001 calls +15550100002', 0], ['pressed a key', 2], ['waits', 0], ['parked by', 0], ['pressed a key', 1],
+  ]);
 });

@@ -75,3 +75,22 @@ export const FILTERS = {
   sip: (kind: string) => ['sip', 'twiml', 'webhook'].includes(kind),
 } as const;
 export type Filter = keyof typeof FILTERS;
+
+/** What only those want to know who write documents and applications. */
+const INNER = new Set(['webhook', 'twiml', 'quality']);
+const SID = /( in)? \b[A-Z]{2}[0-9a-f]{32}\b/g;
+
+/** One line of a short story: what happened, or how many keys were pressed in a row. */
+export type Told = { at: string; kind: string; text: string; keys: number };
+
+/** The story as an agent reads it beside the call: what people did and where the caller was, without identifiers. */
+export function gist(entries: readonly Entry[]): Told[] {
+  const told: Told[] = [];
+  for (const { at, kind, text } of entries) {
+    if (INNER.has(kind)) continue;
+    const last = told.at(-1);
+    if (kind === 'digit' && last?.kind === 'digit') told[told.length - 1] = { ...last, keys: last.keys + 1 };
+    else told.push({ at, kind, text: text.replace(SID, ''), keys: kind === 'digit' ? 1 : 0 });
+  }
+  return told;
+}

@@ -7,7 +7,7 @@ const WORDS = {
     nouns: {
       worker: 'an agent', queue: 'a queue', workflow: 'a workflow', activity: 'an activity', channel: 'a channel', user: 'a user', number: 'a number',
       capacity: 'how many tasks an agent takes', phone: 'a SIP account', document: 'a document', 'voice-policy': 'the voice policy',
-      workspace: 'the workspace', task: 'a task', prompt: 'a prompt',
+      workspace: 'the workspace', task: 'a task', prompt: 'a prompt', 'hold-music': 'the music of those who wait', 'service-level': 'service levels',
     },
   },
   de: {
@@ -15,7 +15,7 @@ const WORDS = {
     nouns: {
       worker: 'Agenten', queue: 'Warteschlange', workflow: 'Workflow', activity: 'Aktivität', channel: 'Kanal', user: 'Benutzer', number: 'Nummer',
       capacity: 'Zahl der Aufgaben eines Agenten', phone: 'SIP-Konto', document: 'Dokument', 'voice-policy': 'Voice Policy',
-      workspace: 'Workspace', task: 'Aufgabe', prompt: 'Ansage',
+      workspace: 'Workspace', task: 'Aufgabe', prompt: 'Ansage', 'hold-music': 'Musik für Wartende', 'service-level': 'Servicelevel',
     },
   },
 } as const satisfies Record<Language, { verbs: Record<string, string>; nouns: Record<string, string> }>;

@@ -2,12 +2,15 @@ import { lazy, memo, Suspense, useCallback, useMemo, useRef } from 'react';
 import { get } from '../api/client';
 import type { DeskActivity, DeskPerson, MissedCall } from '../api/desk.gen';
 import { useHere } from '../app/context';
+import { download } from '../core/csv';
 import { prettyNumber } from '../core/desk';
+import { serverNow } from '../core/stream';
 import { useWords } from '../i18n';
 import { Clock, Press } from '../ui/parts';
 import { useLoaded } from '../ui/loaded';
 import { useRows } from '../ui/rows';
 import { doing } from './layers';
+import { LEVEL_MINUTES, targetOf, useLevels, type Levels } from './levels';
 import { TheirCalls } from './supervise';
 import { VoicemailList } from './voicemail';
 
@@ -57,14 +60,32 @@ export function Missed() {
 export function Queues() {
   const here = useHere();
   const { say } = useWords();
-  const supervises = here.desk.me.role !== 'agent';
+  const { desk } = here;
+  const supervises = desk.me.role !== 'agent';
+  const levels = useLevels(desk.me.workspace_sid, supervises);
+  const known = levels === 'failed' ? null : levels;
+  const waits = (since: string | null) => (since ? Math.max(0, Math.round((serverNow() - Date.parse(since)) / 1000)) : null);
+  const save = () => download('queues', [
+    say('table.queue'), say('table.waiting'), say('table.longest.s'), say('table.talking'), say('table.parked'), say('table.available'), say('table.may'),
+    say('table.level', { minutes: LEVEL_MINUTES }), say('table.level.target'),
+  ], desk.queues.map((queue) => {
+    const level = known?.reached[queue.sid];
+    const target = known && targetOf(known.targets, queue.sid);
+    return [
+      queue.name, queue.waiting, queue.waiting > 0 ? waits(queue.longest_since) : null, queue.assigned, queue.parked, queue.available, queue.eligible,
+      typeof level === 'number' ? Math.round(level) : null, target && `${target.percent} % / ${target.seconds} s`,
+    ];
+  }));
   // The charts are one more.
-  const drawn = useRows(here.desk.queues.length + 1);
+  const drawn = useRows(desk.queues.length + 1);
   return (
     <div className="board">
       <header className="title-line">
         <h2>{say('queues.title')}</h2>
-        <a className="press" href="/desk/wallboard" target="_blank" rel="noreferrer"><span>{say('queues.wallboard')}</span></a>
+        <span className="buttons">
+          {supervises && <Press onClick={save}>{say('table.csv')}</Press>}
+          <a className="press" href="/desk/wallboard" target="_blank" rel="noreferrer"><span>{say('queues.wallboard')}</span></a>
+        </span>
       </header>
       <table>
         <thead>
@@ -72,11 +93,12 @@ export function Queues() {
             <th scope="col">{say('table.queue')}</th><th scope="col" className="figure">{say('table.waiting')}</th>
             <th scope="col" className="figure">{say('table.longest')}</th><th scope="col" className="figure">{say('table.talking')}</th>
             <th scope="col" className="figure">{say('table.parked')}</th><th scope="col" className="figure">{say('table.available')}</th>
+            {supervises && <th scope="col" className="figure">{say('table.level', { minutes: LEVEL_MINUTES })}</th>}
             {supervises && <th scope="col">{say('table.action')}</th>}
           </tr>
         </thead>
         <tbody>
-          {here.desk.queues.slice(0, drawn).map((queue) => (
+          {desk.queues.slice(0, drawn).map((queue) => (
             <tr key={queue.sid}>
               <th scope="row">{queue.name}</th>
               <td className={`figure ${queue.waiting > 0 && queue.available === 0 ? 'late' : ''}`}>{queue.waiting}</td>
@@ -84,6 +106,7 @@ export function Queues() {
               <td className="figure">{queue.assigned}</td>
               <td className="figure">{queue.parked}</td>
               <td className="figure">{queue.available} / {queue.eligible}</td>
+              {supervises && <td className="figure">{known ? <Level levels={known} queue={queue.sid} /> : '–'}</td>}
               {supervises && (
                 <td>{queue.waiting > 0 && <Press onClick={() => here.open({ is: 'why', queue: queue.sid })}>{say('why.button')}</Press>}</td>
               )}
@@ -93,6 +116,21 @@ export function Queues() {
       </table>
       {supervises && drawn > here.desk.queues.length && <Suspense fallback={null}><QueueCharts /></Suspense>}
     </div>
+  );
+}
+
+/** How many of 100 were answered in time, and whether that is enough: in words as well. */
+function Level({ levels, queue }: { levels: Levels; queue: string }) {
+  const { say } = useWords();
+  const target = targetOf(levels.targets, queue);
+  const level = levels.reached[queue] ?? null;
+  const wanted = say('table.level.of', { percent: target.percent, seconds: target.seconds });
+  if (level === null) return <span title={wanted}>–</span>;
+  const short = level < target.percent;
+  return (
+    <span className={short ? 'late' : ''} title={wanted}>
+      {Math.round(level)} % <small>{say(short ? 'table.level.short' : 'table.level.met', { percent: target.percent })}</small>
+    </span>
   );
 }
 
@@ -109,9 +147,18 @@ export function Team() {
   }, []);
   const people = useMemo(() => [...desk.people].sort((a, b) => a.name.localeCompare(b.name)), [desk.people]);
   const drawn = useRows(people.length);
+  const save = () => download('team', [
+    say('table.who'), say('table.extension'), say('table.activity'), say('table.since.s'), say('table.calls'), say('table.parked'), say('table.skills'),
+  ], people.map((person) => [
+    person.name, person.extension, person.activity, Math.max(0, Math.round((serverNow() - Date.parse(person.since)) / 1000)), doing(person, say).word, person.parked,
+    person.skills.join(' '),
+  ]));
   return (
     <div className="board">
-      <h2>{say('team.title')}</h2>
+      <header className="title-line">
+        <h2>{say('team.title')}</h2>
+        {supervises && <Press onClick={save}>{say('table.csv')}</Press>}
+      </header>
       <table>
         <thead>
           <tr>

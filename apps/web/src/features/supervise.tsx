@@ -133,8 +133,8 @@ export function Audit() {
     return known ? say(`audit.${known}`) : (setupAct(name, language) ?? name);
   };
   return (
-    <div className="board">
-      <h2>{say('audit.title')}</h2>
+    <div className="board" role="region" aria-labelledby="audit" tabIndex={0}>
+      <h2 id="audit">{say('audit.title')}</h2>
       {loaded === 'failed' && <p className="trouble" role="alert">{say('audit.failed')}</p>}
       {Array.isArray(loaded) && loaded.length === 0 && <p className="empty">{say('audit.empty')}</p>}
       {Array.isArray(loaded) && loaded.length > 0 && (

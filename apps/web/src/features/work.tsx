@@ -4,6 +4,7 @@ import type { DeskCall } from '../api/desk.gen';
 import { useHere } from '../app/context';
 import { away, dial } from '../core/actions';
 import { callsIn, isAvailable, nameOf, prettyNumber } from '../core/desk';
+import { gist, type Entry } from '../core/timeline';
 import { duration } from '../core/time';
 import { useWords, type Key } from '../i18n';
 import { Icon } from '../ui/icons';
@@ -149,7 +150,6 @@ function WrapUp({ call }: { call: DeskCall }) {
   );
 }
 
-type Entry = { at: string; kind: string; text: string };
 
 /** Who calls, and what happened so far. */
 export function Customer() {
@@ -193,9 +193,9 @@ export function Customer() {
             </p>
           ) : (
             <ol className="timeline" tabIndex={0} aria-label={say('detail.timeline')}>
-              {(entries ?? []).map((entry, i) => (
+              {gist(entries ?? []).map((entry, i) => (
                 <li key={i} className={entry.kind}>
-                  <time>{time.format(new Date(entry.at))}</time> <span>{entry.text}</span>
+                  <time>{time.format(new Date(entry.at))}</time> <span>{entry.keys > 1 ? say('detail.keys', { count: entry.keys }) : entry.text}</span>
                 </li>
               ))}
               {entries?.length === 0 && <li>{say('detail.timeline.empty')}</li>}

@@ -171,7 +171,7 @@ impl Switchboard {
     }
 
     fn music_prompt(&self, failed: bool) -> Prompt {
-        match &self.settings.hold_music {
+        match &self.hold_music {
             Some(url) if !failed => Prompt::Url(url.as_str().into()),
             _ => Prompt::HoldMusic,
         }

@@ -72,6 +72,8 @@ pub enum Input {
     /// How a mailbox greets; one of which nothing is said has a greeting of ours.
     Mailbox(MailboxSettings),
     MailboxRemoved(Mailbox),
+    /// What callers hear who are held, parked or in a queue, by URL; `None`: our own music.
+    HoldMusic(Option<String>),
     /// What came of a [`ListenOrder::Begin`].
     Heard(ListenEvent),
     /// What became of a [`StreamOrder::Open`].

@@ -40,8 +40,6 @@ pub struct SwitchboardSettings {
     pub public_url: String,
     /// Size limit of a queue made on demand.
     pub queue_size_default: u32,
-    /// Hold and park music by URL; `None` plays our own.
-    pub hold_music: Option<String>,
     /// Calls beyond this many are refused with `503`.
     pub live_calls_max: usize,
     /// A phone that is no agent's may call public numbers.
@@ -68,7 +66,6 @@ impl SwitchboardSettings {
             sip_domains: Vec::new(),
             public_url: public_url.into(),
             queue_size_default: QUEUE_SIZE,
-            hold_music: None,
             live_calls_max: LIVE_CALLS_MAX,
             phones_dial_out: true,
             caller_id: None,

@@ -75,6 +75,8 @@ pub struct Switchboard {
     pub(super) streams: BTreeMap<StreamSid, super::streams::Stream>,
     /// Mailboxes of which somebody has said something.
     pub(super) mailboxes: BTreeMap<Mailbox, MailboxSettings>,
+    /// Music that somebody has chosen.
+    pub(super) hold_music: Option<String>,
     /// Recordings that are being written down, and who wants to know.
     pub(super) transcripts: BTreeMap<RecordingSid, super::divert::TranscriptWish>,
     /// Messages being left, by what they are recorded in.
@@ -189,6 +191,7 @@ impl Switchboard {
             listens: BTreeMap::new(),
             streams: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
+            hold_music: None,
             transcripts: BTreeMap::new(),
             messages: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -231,6 +234,7 @@ impl Switchboard {
             Input::Heard(event) => self.on_heard(event),
             Input::Stream(event) => self.on_stream(event),
             Input::Mailbox(settings) => drop(self.mailboxes.insert(settings.mailbox, settings)),
+            Input::HoldMusic(url) => self.hold_music = url,
             Input::MailboxRemoved(mailbox) => drop(self.mailboxes.remove(&mailbox)),
             Input::Queue(queue) => self.configure_queue(queue),
             Input::QueueRemoved(queue) => self.remove_queue(queue),

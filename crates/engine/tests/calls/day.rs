@@ -512,6 +512,16 @@ impl Day {
         self.give(play_ended(leg, play, PlayEnd::Finished));
     }
 
+    /// What is being played to `leg` cannot be had.
+    pub fn play_fails(&mut self, leg: LegId) {
+        let (play, ..) = self.ears.get_mut(&leg).and_then(|e| e.playing.take()).expect("something is played");
+        self.give(play_ended(
+            leg,
+            play,
+            PlayEnd::Failed { code: 11_200, reason: "HTTP status 404".to_owned() },
+        ));
+    }
+
     pub fn order(&mut self, order: VoiceOrder) {
         self.give(Input::Order(order));
     }

@@ -542,3 +542,18 @@ fn a_yes_at_the_desk_is_the_stations_to_take() {
     day.answers(rings);
     assert!(day.talk(caller, rings));
 }
+
+#[test]
+fn who_waits_hears_the_music_that_was_chosen_and_ours_if_it_cannot_be_had() {
+    let (mut day, caller, offer) = parked();
+    assert_eq!(day.heard(caller), Heard::Music);
+    day.give(Input::HoldMusic(Some("http://tandem/prompt.mp3".to_owned())));
+    assert_eq!(day.heard(caller), Heard::Music, "nobody's music is broken off");
+    day.order(VoiceOrder::PickUp { offer: offer.clone(), recalled: false });
+    let agent = day.last_invited();
+    day.answers(agent);
+    day.order(park(&day, &offer, false));
+    assert_eq!(day.heard(caller), Heard::File("http://tandem/prompt.mp3".to_owned()));
+    day.play_fails(caller);
+    assert_eq!(day.heard(caller), Heard::Music);
+}

@@ -34,7 +34,7 @@ use tracing::error;
 
 pub use mailbox::Wire;
 pub use ports::NoPort;
-pub(crate) use recorder::header as wav_header;
+pub(crate) use recorder::{header as wav_header, header_at as wav_header_at};
 pub use thread::{BY_WIRE, MediaCounters};
 
 /// How the media plane is set up.

@@ -204,6 +204,11 @@ impl Tape {
 
 /// RIFF, one `fmt` chunk of PCM, one `data` chunk of so many bytes.
 pub(crate) fn header(channels: u16, bytes: u32) -> [u8; HEADER_BYTES as usize] {
+    header_at(RATE, channels, bytes)
+}
+
+/// The same for so many samples a second.
+pub(crate) fn header_at(rate: u32, channels: u16, bytes: u32) -> [u8; HEADER_BYTES as usize] {
     let width = channels * 2;
     let mut header = [0; HEADER_BYTES as usize];
     let parts: [&[u8]; 13] = [
@@ -214,8 +219,8 @@ pub(crate) fn header(channels: u16, bytes: u32) -> [u8; HEADER_BYTES as usize] {
         &16u32.to_le_bytes(),
         &1u16.to_le_bytes(),
         &channels.to_le_bytes(),
-        &RATE.to_le_bytes(),
-        &(RATE * u32::from(width)).to_le_bytes(),
+        &rate.to_le_bytes(),
+        &(rate * u32::from(width)).to_le_bytes(),
         &width.to_le_bytes(),
         &16u16.to_le_bytes(),
         b"data",

@@ -18,6 +18,13 @@ pub(super) struct Validators {
     last_modified: Option<String>,
 }
 
+impl Validators {
+    /// What a file of our own is told from another by.
+    pub(super) fn of_file(path: &std::path::Path) -> Self {
+        Self { etag: Some(path.display().to_string()), last_modified: None }
+    }
+}
+
 /// What came of a request.
 pub(super) enum Fetched {
     /// The same as before.
@@ -219,7 +226,7 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
 
 const REDIRECTS_MAX: usize = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const FRESH_MIN: Duration = Duration::from_secs(1);
+pub(super) const FRESH_MIN: Duration = Duration::from_secs(1);
 const FRESH_MAX: Duration = Duration::from_secs(3_600);
 
 #[cfg(test)]

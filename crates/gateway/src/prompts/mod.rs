@@ -4,8 +4,10 @@ mod cache;
 mod decode;
 mod error;
 mod fetch;
+mod shelf;
 
 pub use error::PromptError;
+pub use shelf::{KEPT_LENGTH_MAX, KeepError, KeptAudio, KeptPrompts, PromptShelf};
 
 /// What a file holds, at 8 kHz, for tests of what writes files.
 #[cfg(test)]
@@ -18,11 +20,12 @@ pub(crate) fn decoded(bytes: Vec<u8>, kind: &str) -> Vec<i16> {
 use crate::speech::{LocalSpeech, Speech, Utterance};
 use cache::{Cache, Kept, Key};
 use decode::decode;
-use fetch::{Fetched, Fetcher};
+use fetch::{FRESH_MIN, Fetched, Fetcher, Validators};
 use media::clip::{Clip, Piece};
 use media::control::Prompt;
 use media::{resample, tone};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -40,6 +43,8 @@ pub struct PromptSettings {
     pub cache_bytes_max: usize,
     /// Who speaks.
     pub speech: Arc<dyn Speech>,
+    /// Prompts that are here already.
+    pub kept: Option<Arc<dyn KeptPrompts>>,
 }
 
 impl Default for PromptSettings {
@@ -50,6 +55,7 @@ impl Default for PromptSettings {
             fetch_timeout: Duration::from_secs(15),
             cache_bytes_max: 256 << 20,
             speech: Arc::new(LocalSpeech::default()),
+            kept: None,
         }
     }
 }
@@ -158,6 +164,11 @@ impl Loader {
     }
 
     async fn fetch(&self, key: &Key, url: &str) -> Result<Kept, PromptError> {
+        if let Some(kept) = &self.settings.kept
+            && let Some((path, kind)) = kept.file(url).await
+        {
+            return self.open(key, path, kind).await;
+        }
         let before = lock(&self.cache).find(key);
         let validators = before.as_ref().map(|kept| kept.validators.clone()).unwrap_or_default();
         match self.fetcher.fetch(url, &validators).await? {
@@ -170,6 +181,23 @@ impl Loader {
                 Ok(Kept { clip: Arc::new(clip), validators, fresh_until: Some(Instant::now() + freshness) })
             }
         }
+    }
+
+    /// A prompt of our own; what replaces it is another file.
+    async fn open(&self, key: &Key, path: PathBuf, kind: String) -> Result<Kept, PromptError> {
+        let validators = Validators::of_file(&path);
+        let before = lock(&self.cache).find(key).filter(|kept| kept.validators == validators);
+        let clip = match before {
+            Some(kept) => kept.clip,
+            None => {
+                let read = move || {
+                    let bytes = std::fs::read(&path);
+                    decode(bytes.map_err(|why| PromptError::Connection(why.to_string()))?, Some(&kind))
+                };
+                Arc::new(off_thread(read).await?)
+            }
+        };
+        Ok(Kept { clip, validators, fresh_until: Some(Instant::now() + FRESH_MIN) })
     }
 
     async fn speak(&self, utterance: &Utterance) -> Result<Arc<Clip>, PromptError> {
@@ -255,6 +283,47 @@ mod tests {
         assert!(loader.ready(&prompt).is_some());
         assert_eq!(parrot.0.load(Ordering::Relaxed), 1);
         assert_eq!(loader.load(&speech("hello", "xx")).await.unwrap_err().code(), 13_512);
+    }
+
+    /// A prompt at `/kept`, in whatever file it is now.
+    struct Ours(Mutex<PathBuf>);
+
+    impl KeptPrompts for Ours {
+        fn file<'a>(
+            &'a self,
+            url: &'a str,
+        ) -> Pin<Box<dyn Future<Output = Option<(PathBuf, String)>> + Send + 'a>> {
+            let path = lock(&self.0).clone();
+            Box::pin(async move { url.ends_with("/kept").then(|| (path, "audio/wav".to_owned())) })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_prompt_of_our_own_is_read_from_its_file_and_anew_when_it_was_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, frames: usize| {
+            let samples = vec![0u8; frames * 320];
+            let mut wav = crate::media::wav_header(1, u32::try_from(samples.len()).unwrap()).to_vec();
+            wav.extend(samples);
+            let path = folder.path().join(name);
+            std::fs::write(&path, wav).unwrap();
+            path
+        };
+        let ours = Arc::new(Ours(Mutex::new(file("one.wav", 10))));
+        let settings = PromptSettings { kept: Some(ours.clone()), ..PromptSettings::default() };
+        let loader = PromptLoader::new(settings).unwrap();
+        // Loopback is not allowed: nobody is asked over HTTP.
+        let prompt = Prompt::Url("http://127.0.0.1:1/kept".into());
+        let frames = async || match loader.load(&prompt).await.unwrap() {
+            Piece::Clip(clip) => clip.frames(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(frames().await, 10);
+        *lock(&ours.0) = file("two.wav", 20);
+        tokio::time::advance(FRESH_MIN * 2).await;
+        assert_eq!(frames().await, 20);
+        let elsewhere = Prompt::Url("http://127.0.0.1:1/elsewhere".into());
+        assert_eq!(loader.load(&elsewhere).await.unwrap_err().code(), 11_210);
     }
 
     #[test]

@@ -74,6 +74,8 @@ const NOUNS: &[(&str, &str)] = &[
     ("SipAccounts", "phone"),
     ("TwimlBins", "document"),
     ("Prompts", "prompt"),
+    ("HoldMusic", "hold-music"),
+    ("ServiceLevel", "service-level"),
     ("VoicePolicy", "voice-policy"),
 ];
 /// Parameters whose values are kept with an act; of others only the names, for they may be secrets.
@@ -86,6 +88,7 @@ const SHOWN: &[&str] = &[
     "capacity",
     "available",
     "activity_sid",
+    "reason",
 ];
 /// Longest detail that is kept, in characters.
 const DETAIL_CHARS_MAX: usize = 500;

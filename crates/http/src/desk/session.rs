@@ -129,7 +129,7 @@ pub(super) async fn begin(State(app): State<App>, request: Request) -> Result<Re
         return Err(ApiError::with(20003, "The name or the password is not right").into());
     };
     app.logins.succeeded(&login);
-    let entered = enter(&app, &user).await?;
+    let entered = enter(&app, &user, None).await?;
     info!(user.sid = %user.sid, "{} signed in", user.login);
     let view = view(&SignedIn { user, session: entered.session.clone() });
     let mut response = ok(json!(view)).into_response();
@@ -143,13 +143,18 @@ pub(super) struct Entered {
     token: Secret<String>,
 }
 
-/// Begins a session of somebody who has proven who they are.
-pub(super) async fn enter(app: &App, user: &User) -> Result<Entered, ApiError> {
+/// Begins a session of somebody who has proven who they are; `id_token`: to a provider of identities.
+pub(super) async fn enter(
+    app: &App,
+    user: &User,
+    id_token: Option<Secret<String>>,
+) -> Result<Entered, ApiError> {
     let (token, now) = (access::random_token(app), app.now());
     let session = UserSession {
         digest: access::digest(token.expose()),
         user: user.sid,
         csrf: access::random_token(app),
+        id_token,
         created: now,
         expires: now + SESSION,
     };
@@ -219,7 +224,7 @@ pub(super) async fn voice_token(State(app): State<App>, headers: HeaderMap) -> R
     Ok(response)
 }
 
-/// `DELETE /tandem/v1/Session`
+/// `DELETE /tandem/v1/Session`: 204, or 200 with `leave`, where the browser goes to sign out at the provider as well.
 pub(super) async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
     let SignedIn { user, session } = access::signed_in(&app, &Method::DELETE, &headers).await?;
     app.store.user_session_remove(session.digest).await?;
@@ -228,7 +233,12 @@ pub(super) async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Re
         app.voice(user.account)?.request(CallRequest::CloseLine { worker }).await?;
     }
     info!(user.sid = %user.sid, "{} signed out", user.login);
-    Ok(with_cookie(&app, deleted().into_response(), "", Duration::ZERO))
+    let elsewhere = match &session.id_token {
+        Some(id_token) => super::oidc::end_session(&app, id_token).await,
+        None => None,
+    };
+    let answer = elsewhere.map_or_else(deleted, |leave| ok(json!({ "leave": leave })));
+    Ok(with_cookie(&app, answer.into_response(), "", Duration::ZERO))
 }
 
 fn view(SignedIn { user, session }: &SignedIn) -> SessionView {

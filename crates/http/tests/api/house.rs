@@ -175,6 +175,7 @@ impl House {
             readiness: Readiness::default(),
             metrics: Metrics::default(),
             recordings: Arc::new(NoRecordings),
+            prompts: Arc::new(http_api::NoPrompts),
             oidc: None,
             ice: http_api::IceSettings::default(),
             lines: Arc::new(NoLines),

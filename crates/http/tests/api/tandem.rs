@@ -288,3 +288,53 @@ async fn a_task_is_transferred_listed_and_canceled_once() {
     assert_eq!(house.get(&transfers).await.json()["transfers"], json!([canceled]));
     house.get(&format!("{transfers}/TT{}", "0".repeat(32))).await.refused(404, 20404);
 }
+
+#[tokio::test]
+async fn service_levels_are_kept_and_checked() {
+    let house = House::open().await;
+    let (ws, _) = workspace(&house).await;
+    let path = format!("/tandem/v1/Workspaces/{ws}/ServiceLevel");
+    let usual = house.ask(ACCOUNT, "GET", &path, "", &[]).await.is(200).json();
+    assert_eq!((&usual["seconds"], &usual["percent"]), (&20.into(), &80.into()));
+    house.ask(ACCOUNT, "PUT", &path, r#"{"seconds":30,"percent":90}"#, &[]).await.is(200);
+    assert_eq!(house.ask(ACCOUNT, "GET", &path, "", &[]).await.json()["percent"], 90);
+    let nobody = format!(
+        r#"{{"seconds":1,"percent":1,"queues":{{"WQ{}":{{"seconds":1,"percent":1}}}}}}"#,
+        "0".repeat(32)
+    );
+    house.ask(ACCOUNT, "PUT", &path, &nobody, &[]).await.refused(404, 20404);
+    house.ask(ACCOUNT, "PUT", &path, r#"{"seconds":30}"#, &[]).await.refused(400, 20001);
+    house.ask(STRANGER, "GET", &path, "", &[]).await.refused(404, 20404);
+    house.ask(ACCOUNT, "DELETE", &path, "", &[]).await.is(204);
+    assert_eq!(house.ask(ACCOUNT, "GET", &path, "", &[]).await.json()["percent"], 80);
+}
+
+#[tokio::test]
+async fn a_workflow_has_its_published_documents_newest_first() {
+    let house = House::open().await;
+    let (ws, _) = workspace(&house).await;
+    let base = format!("/taskrouter/v1/Workspaces/{ws}");
+    let queue = house.post(&format!("{base}/TaskQueues"), &[("FriendlyName", "Sales")]).await.sid();
+    let document = |name: &str| {
+        format!(r#"{{"task_routing":{{"default_filter":{{"queue":"{queue}","note":"{name}"}}}}}}"#)
+    };
+    let made = [("FriendlyName", "Calls"), ("Configuration", &*document("one"))];
+    let workflow = house.post(&format!("{base}/Workflows"), &made).await.sid();
+    let path = format!("{base}/Workflows/{workflow}");
+    house.later(std::time::Duration::from_secs(60));
+    house.post(&path, &[("Configuration", &*document("two")), ("Reason", "why not")]).await.is(200);
+    // Another name is no other document.
+    house.post(&path, &[("FriendlyName", "Other")]).await.is(200);
+    let own = format!("/tandem/v1/Workspaces/{ws}/Workflows/{workflow}/Revisions");
+    let told = house.ask(ACCOUNT, "GET", &own, "", &[]).await.is(200).json();
+    let documents: Vec<&str> = told["revisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["configuration"].as_str().unwrap())
+        .collect();
+    assert_eq!(documents, [document("two"), document("one")]);
+    assert_eq!(told["revisions"][0]["login"], serde_json::Value::Null, "over the API nobody signed in");
+    let other = own.replace(&workflow, &format!("WW{}", "0".repeat(32)));
+    house.ask(ACCOUNT, "GET", &other, "", &[]).await.refused(404, 20404);
+}

@@ -13,6 +13,7 @@ mod lines;
 mod live_update;
 mod machine;
 mod parking;
+mod prompts;
 mod queueing;
 mod recording;
 mod refer;

@@ -205,7 +205,8 @@ pub async fn pass(time: Duration) {
 }
 
 /// One second of a tone.
-fn wav(hz: u16) -> Vec<u8> {
+/// A second of a tone as a WAV file.
+pub fn wav(hz: u16) -> Vec<u8> {
     let samples: Vec<u8> = (0..8000)
         .flat_map(|n| {
             let angle = f64::from(n) * f64::from(hz) * std::f64::consts::TAU / 8000.0;

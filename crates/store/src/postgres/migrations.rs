@@ -18,6 +18,7 @@ const STEPS: &[(i32, &str, &str)] = &[
     (8, "audit", include_str!("../../migrations/0008_audit.postgres.sql")),
     (10, "voicemail", include_str!("../../migrations/0010_voicemail.postgres.sql")),
     (11, "resources", include_str!("../../migrations/0011_resources.postgres.sql")),
+    (12, "prompts", include_str!("../../migrations/0012_prompts.postgres.sql")),
 ];
 
 /// Held while the schema is brought up to date, so that nodes that start together do not race. Any number, always the same.

@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub(crate) mod config;
 pub(crate) mod deliveries;
 pub(crate) mod journal;
+pub(crate) mod prompts;
 pub(crate) mod recordings;
 pub(crate) mod resources;
 pub(crate) mod rows;

@@ -16,6 +16,7 @@ const STEPS: &[(u32, &str)] = &[
     (8, include_str!("../../migrations/0008_audit.sqlite.sql")),
     (10, include_str!("../../migrations/0010_voicemail.sqlite.sql")),
     (11, include_str!("../../migrations/0011_resources.sqlite.sql")),
+    (12, include_str!("../../migrations/0012_prompts.sqlite.sql")),
 ];
 
 /// The number of the last step.

@@ -1,7 +1,9 @@
 //! What every backend must do. Written against `Store` only: PostgreSQL runs the same functions.
 
+mod prompts;
 mod voicemails;
 
+pub use prompts::*;
 pub use voicemails::*;
 
 use base::*;
@@ -49,6 +51,7 @@ macro_rules! for_every_store {
             users_have_one_login_each_and_their_sessions_end
             what_people_did_is_listed_newest_first_and_by_workspace
             messages_are_listed_counted_heard_and_removed
+            prompts_have_one_name_each_in_an_account
             what_is_old_and_covered_is_forgotten
             another_handle_on_the_same_store_is_fenced
             whoever_served_before_is_refused
@@ -996,6 +999,7 @@ pub async fn users_have_one_login_each_and_their_sessions_end(place: &impl Place
         digest: digest.to_owned(),
         user: ana.sid,
         csrf: Secret::new("c".to_owned()),
+        id_token: None,
         created: Timestamp(10),
         expires: Timestamp(expires),
     };

@@ -4,11 +4,12 @@ import { useAdmin } from './kit';
 import Lines from './lines';
 import Numbers from './numbers';
 import People from './people';
+import Prompts from './prompts';
 import Queues, { Activities } from './queues';
 import Users from './users';
 import Workflows from './workflows';
 
-const PARTS = ['people', 'queues', 'workflows', 'numbers', 'activities', 'lines', 'users'] as const;
+const PARTS = ['people', 'queues', 'workflows', 'numbers', 'prompts', 'activities', 'lines', 'users'] as const;
 type Part = (typeof PARTS)[number];
 
 const SHOWN: Record<Part, () => ReactNode> = {
@@ -16,6 +17,7 @@ const SHOWN: Record<Part, () => ReactNode> = {
   queues: () => <Queues />,
   workflows: () => <Workflows />,
   numbers: () => <Numbers />,
+  prompts: () => <Prompts />,
   activities: () => <Activities />,
   lines: () => <Lines />,
   users: () => <Users />,

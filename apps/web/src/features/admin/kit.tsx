@@ -129,6 +129,9 @@ type Checked = {
 };
 export type ExpressionContext = 'worker' | 'task' | 'target' | 'skip' | 'order';
 
+/** Nobody, one, more. */
+const MATCHES = ['expression.matches.none', 'expression.matches.one', 'expression.matches'] as const;
+
 /** How long somebody has to stop typing before an expression is checked, in milliseconds. */
 const PAUSE_MS = 250;
 
@@ -179,7 +182,7 @@ export function ExpressionField({ label, value, change, context, empty }: {
         {found?.valid && found.matching === null && <p className="right"><Icon name="check" size={14} /> {say('expression.right')}</p>}
         {found?.valid && found.matching !== null && (
           <p className="right">
-            <Icon name="check" size={14} /> {say(found.matching === 1 ? 'expression.matches.one' : 'expression.matches', { count: found.matching })}{' '}
+            <Icon name="check" size={14} /> {say(MATCHES[Math.min(found.matching, 2)] ?? 'expression.matches', { count: found.matching })}{' '}
             {(found.workers ?? []).slice(0, 12).map((one) => `${one.friendly_name} (${one.activity_name ?? '–'})`).join(', ')}
           </p>
         )}

@@ -2,6 +2,8 @@ import { useState, type FormEvent } from 'react';
 import { postForm, remove } from '../../api/client';
 import { useLoaded } from '../../ui/loaded';
 import { Press } from '../../ui/parts';
+import { Greeting } from './greeting';
+import { Level } from './level';
 import { Choice, ExpressionField, Remove, Split, Text, Went, all, useAdmin, useAgain, useDeed, usePaths } from './kit';
 
 type Queue = { sid: string; friendly_name: string; target_workers: string; max_reserved_workers: number; task_order: string };
@@ -23,6 +25,8 @@ export default function Queues() {
     <Split label={say('queues.title')} items={items} chosen={chosen} choose={choose} add={say('queues.add')}>
       {chosen === 'new' && <OneQueue key="new" done={done} />}
       {queue && <OneQueue key={queue.sid} queue={queue} done={done} />}
+      {queue && <Level key={`level of ${queue.sid}`} queue={queue.sid} />}
+      {queue && <Greeting key={`greeting of ${queue.sid}`} of={`TaskQueues/${queue.sid}`} />}
       {!queue && chosen !== 'new' && <p className="empty">{say('choose')}</p>}
     </Split>
   );

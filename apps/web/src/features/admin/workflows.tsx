@@ -4,6 +4,7 @@ import { useLoaded } from '../../ui/loaded';
 import { Press } from '../../ui/parts';
 import { readDocument, writeDocument } from './document';
 import { Field, Remove, Split, Text, Went, all, useAdmin, useAgain, useDeed, usePaths } from './kit';
+import { History, Publish } from './publish';
 import { Replay } from './replay';
 import { Trial } from './trial';
 import { DocumentForm, type QueueName } from './workflow-form';
@@ -50,12 +51,15 @@ function One({ workflow, queues, done }: { workflow?: Workflow; queues: QueueNam
   const [text, setText] = useState(live);
   const read = readDocument(text);
   const document = 'wrong' in read ? null : (read as Exclude<typeof read, { wrong: string }>);
-  const save = async () => {
+  const [publishing, setPublishing] = useState(false);
+  const save = async (reason?: string) => {
     let sid: string | null = null;
     const path = workflow ? `${routing}/Workflows/${workflow.sid}` : `${routing}/Workflows`;
-    const fields = { FriendlyName: name, Configuration: text, TaskReservationTimeout: timeout, AssignmentCallbackUrl: callback };
+    const fields = { FriendlyName: name, Configuration: text, TaskReservationTimeout: timeout, AssignmentCallbackUrl: callback, Reason: reason };
     const fine = await deed.run(async () => { ({ sid } = await postForm<{ sid: string }>(path, fields)); }, say('saved', { name }));
-    if (fine) done(sid);
+    if (!fine) return;
+    setPublishing(false);
+    done(sid);
   };
   const drop = () => void deed.run(() => remove(`${routing}/Workflows/${workflow?.sid}`), say('removed', { name })).then((gone) => gone && done(null));
   return (
@@ -80,11 +84,14 @@ function One({ workflow, queues, done }: { workflow?: Workflow; queues: QueueNam
         </section>
       </div>
       <Went deed={deed} />
+      {publishing && <Publish before={live} after={text} busy={deed.busy} publish={(reason) => void save(reason)} leave={() => setPublishing(false)} />}
       <div className="buttons">
-        <Press tone="primary" aria-disabled={deed.busy} onClick={() => void save()}>{say(workflow ? 'workflows.publish' : 'create')}</Press>
+        {!workflow && <Press tone="primary" aria-disabled={deed.busy} onClick={() => void save()}>{say('create')}</Press>}
+        {workflow && !publishing && <Press tone="primary" aria-disabled={deed.busy} onClick={() => setPublishing(true)}>{say('workflows.publish')}</Press>}
         {text !== live && <Press onClick={() => setText(live)}>{say('workflows.discard')}</Press>}
         {workflow && <Remove what={workflow.friendly_name} act={drop} />}
       </div>
+      {workflow && <History workflow={workflow.sid} live={live} pretty={pretty} take={setText} />}
       <Trial configuration={text} />
       {workflow && <Replay workflow={workflow.sid} configuration={text} queues={queues} />}
     </div>

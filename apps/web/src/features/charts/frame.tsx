@@ -1,4 +1,5 @@
 import { useId, useState, type ReactNode } from 'react';
+import { download } from '../../core/csv';
 import { useChartWords } from './texts';
 
 type Table = { head: readonly string[]; rows: readonly (readonly (string | number)[])[] };
@@ -15,6 +16,7 @@ export function ChartFrame({ title, summary, table, children }: { title: string;
         <span className="buttons" role="group" aria-label={say('switch', { title })}>
           <button type="button" className="press" aria-pressed={!asTable} onClick={() => show(false)}><span>{say('chart')}</span></button>
           <button type="button" className="press" aria-pressed={asTable} onClick={() => show(true)}><span>{say('table')}</span></button>
+          <button type="button" className="press" aria-label={say('csv.of', { title })} onClick={() => download(title.toLowerCase().replace(/[^a-z0-9]+/g, '-'), table.head, table.rows)}><span>{say('csv')}</span></button>
         </span>
       </header>
       <p className="hint">{summary}</p>

@@ -2,6 +2,8 @@ import { fill, useWords, type Language, type Values } from '../../i18n';
 
 const en = {
   chart: 'Chart',
+  csv: 'CSV',
+  'csv.of': '{title} as CSV',
   table: 'Table',
   'switch': 'How {title} is shown',
   time: 'Time',
@@ -44,6 +46,8 @@ export type ChartKey = keyof typeof en;
 
 const de: Record<ChartKey, string> = {
   chart: 'Diagramm',
+  csv: 'CSV',
+  'csv.of': '{title} als CSV',
   table: 'Tabelle',
   'switch': 'Wie {title} gezeigt wird',
   time: 'Zeit',

@@ -160,10 +160,10 @@ pub(super) async fn callback(
 ) -> Result<Response, Failure> {
     let oidc = app.oidc.clone().ok_or_else(|| ApiError::not_found(""))?;
     match finish(&app, &oidc, returned, &headers).await? {
-        Ok(user) => {
+        Ok((user, id_token)) => {
             info!(user.sid = %user.sid, "{} signed in by {}", user.login, oidc.settings.issuer);
             let mut response = leave(&app, "/desk", "", 0);
-            session::enter(&app, &user).await?.set(&app, &mut response);
+            session::enter(&app, &user, Some(id_token)).await?.set(&app, &mut response);
             Ok(response)
         }
         Err(back) => Ok(back.response(&app)),
@@ -175,7 +175,7 @@ async fn finish(
     oidc: &Oidc,
     returned: Returned,
     headers: &HeaderMap,
-) -> Result<Result<User, Back>, ApiError> {
+) -> Result<Result<(User, Secret<String>), Back>, ApiError> {
     let kept = access::named_cookie(headers, COOKIE).unwrap_or_default();
     let [state, nonce, verifier] =
         <[&str; 3]>::try_from(kept.split('.').collect::<Vec<_>>()).unwrap_or_default();
@@ -192,20 +192,40 @@ async fn finish(
     let _turn = oidc.turns.acquire().await.map_err(ApiError::internal)?;
     let redirect = format!("{}{CALLBACK}", app.public_url);
     let asked = (code.as_str(), verifier, nonce);
-    let claims = match oidc.provider.claims(&oidc.settings, &redirect, asked, app.clock.now()).await {
-        Ok(claims) => claims,
-        Err(why) => {
-            warn!("the word of {} was not taken: {}", oidc.settings.issuer, causes(&why));
-            return Ok(Err(Back::Failed));
-        }
-    };
+    let (claims, id_token) =
+        match oidc.provider.claims(&oidc.settings, &redirect, asked, app.clock.now()).await {
+            Ok(claims) => claims,
+            Err(why) => {
+                warn!("the word of {} was not taken: {}", oidc.settings.issuer, causes(&why));
+                return Ok(Err(Back::Failed));
+            }
+        };
     match who(&oidc.settings, &claims) {
-        Ok(who) => user(app, &oidc.settings, who).await,
+        Ok(who) => Ok(user(app, &oidc.settings, who).await?.map(|user| (user, id_token))),
         Err(why) => {
             warn!("somebody whom {} knows may not sign in: {why}", oidc.settings.issuer);
             Ok(Err(Back::Unknown))
         }
     }
+}
+
+/// Where somebody whose session began with this ID token signs out at the provider as well; `None`: it has no such place, or
+/// cannot be asked now, and they are signed out here only.
+pub(super) async fn end_session(app: &App, id_token: &Secret<String>) -> Option<String> {
+    let oidc = app.oidc.clone()?;
+    let known = match oidc.provider.known(&oidc.settings, app.clock.now().mono).await {
+        Ok(known) => known,
+        Err(why) => {
+            warn!("somebody is not signed out at {}: {}", oidc.settings.issuer, causes(&why));
+            return None;
+        }
+    };
+    let mut url = Url::parse(known.end_session.as_deref()?).ok()?;
+    url.query_pairs_mut()
+        .append_pair("id_token_hint", id_token.expose())
+        .append_pair("client_id", &oidc.settings.client_id)
+        .append_pair("post_logout_redirect_uri", &format!("{}/desk", app.public_url));
+    Some(url.to_string())
 }
 
 /// Who the claims say they are here.

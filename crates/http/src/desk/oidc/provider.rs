@@ -2,7 +2,7 @@
 
 use super::OidcSettings;
 use super::id_token::{self, Expected, IdTokenError, Key};
-use base::{Mono, Now};
+use base::{Mono, Now, Secret};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,6 +40,8 @@ pub(super) struct Known {
     pub authorization: String,
     token: String,
     userinfo: Option<String>,
+    /// Where people sign out (RP-Initiated Logout 1.0); not every provider has it.
+    pub end_session: Option<String>,
     keys: Vec<Key>,
     asked: Mono,
 }
@@ -88,6 +90,7 @@ impl Provider {
             authorization: must("authorization_endpoint")?,
             token: must("token_endpoint")?,
             userinfo: text("userinfo_endpoint"),
+            end_session: text("end_session_endpoint"),
             keys,
             asked: now,
         });
@@ -95,14 +98,14 @@ impl Provider {
         Ok(known)
     }
 
-    /// What the provider says of who came back with this code.
+    /// What the provider says of who came back with this code, and the ID token that says so.
     pub(super) async fn claims(
         &self,
         settings: &OidcSettings,
         redirect: &str,
         (code, verifier, nonce): (&str, &str, &str),
         now: Now,
-    ) -> Result<Map<String, Value>, ProviderError> {
+    ) -> Result<(Map<String, Value>, Secret<String>), ProviderError> {
         let known = self.known(settings, now.mono).await?;
         let mut form = vec![
             ("grant_type", "authorization_code"),
@@ -145,7 +148,7 @@ impl Provider {
                 claims.entry(name).or_insert(value);
             }
         }
-        Ok(claims)
+        Ok((claims, Secret::new(signed.to_owned())))
     }
 
     async fn json(&self, url: &str, request: RequestBuilder) -> Result<Map<String, Value>, ProviderError> {

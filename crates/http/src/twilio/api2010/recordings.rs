@@ -4,16 +4,14 @@ use super::conferences;
 use super::own;
 use crate::answer::{Failure, Outcome, created, deleted, ok};
 use crate::ask::{App, Asked, At};
+use crate::file::served;
 use crate::{MediaForm, store_page};
-use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response as HttpResponse};
 use base::{AccountSid, CallSid, ConferenceSid, RecordingSid};
 use engine::call::port::{RecordingOf, RecordingRecord, RecordingStatus, Request, Response};
 use store::model::RecordingFilter;
-use tower::ServiceExt;
-use tower_http::services::ServeFile;
 use tracing::info;
 use wire::ApiError;
 use wire::page::{Listing, PageQuery, SIZE_MAX};
@@ -96,19 +94,7 @@ pub(crate) async fn media(
         MediaForm::Wav => "audio/x-wav",
         MediaForm::Mp3 => "audio/mpeg",
     };
-    let mut inner = HttpRequest::new(Body::empty());
-    for name in [header::RANGE, header::IF_MODIFIED_SINCE, header::IF_RANGE] {
-        inner.headers_mut().extend(headers.get(&name).map(|value| (name, value.clone())));
-    }
-    let served = ServeFile::new(file).oneshot(inner).await;
-    let mut response = match served {
-        Ok(response) => response.map(Body::new),
-        Err(never) => match never {},
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
-    Ok(response)
+    Ok(served(file, HeaderValue::from_static(kind), headers).await)
 }
 
 /// The record stays, marked; the media goes.
