@@ -1,6 +1,7 @@
 // How the contact centre is set up, at the desk: agents with skills, queues, workflows that are tried before they are published,
 // numbers, activities, lines and users. What is set up here is what calls and agents meet.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Stage, tone } from './stage.mjs';
 
@@ -49,6 +50,32 @@ test('an agent is made with skills, levels, capacity and a login, and can sign i
   const dee = await stage.signsIn('dee', { shift: false });
   await dee.page.getByRole('heading', { name: 'Good to see you, Dee' }).waitFor();
   assert.deepEqual(dee.errors, []);
+});
+
+test('many agents are saved as a file, changed in it and taken from it', async () => {
+  const { page } = admin;
+  await page.getByText('Many at once, as a CSV file').click();
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save all agents as CSV' }).click()]);
+  const text = readFileSync(await file.path(), 'utf8');
+  assert.match(text, /^\ufeffworker,full_name,extension,contact,skills\r\n/);
+  assert.match(text, /dee,Dee Moss,1009,,billing:4 french\r\n/);
+  const load = page.getByLabel('Take agents from a CSV file');
+  await load.setInputFiles({ name: 'a.csv', mimeType: 'text/csv', buffer: Buffer.from('name\nx') });
+  await page.getByRole('alert').filter({ hasText: 'Line 1 is not understood' }).waitFor();
+  const changed = `${text.replace('dee,Dee Moss,1009,,billing:4 french', 'dee,Dee Moss,1009,,billing:5 french')}eli,Eli Stone,1010,,sales\r\n`;
+  await load.setInputFiles({ name: 'agents.csv', mimeType: 'text/csv', buffer: Buffer.from(changed) });
+  await said('New: 1. Changed: 1. As they are: 3.');
+  await admin.looks('admin-agents-file');
+  await page.getByRole('button', { name: 'Do it' }).click();
+  await said('Done: 2 agents.');
+  await item('Eli Stone').waitFor();
+  await page.getByText('Many at once, as a CSV file').click();
+  await item('Dee Moss').click();
+  assert.equal(await page.getByLabel('Level of billing').inputValue(), '5');
+  // Back to what the queues of these tests expect.
+  await page.getByLabel('Level of billing').fill('4');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await said('dee is saved.');
 });
 
 test('a queue shows where its expression is wrong, and whom it matches', async () => {

@@ -21,3 +21,32 @@ export function download(name: string, head: readonly string[], rows: readonly (
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
+
+/** The rows of such a text, its first one included; empty lines are left out. */
+export function rowsOf(text: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  let value = '';
+  let quoted = false;
+  const end = () => {
+    row.push(value);
+    if (row.length > 1 || row[0] !== '') rows.push(row);
+    [row, value] = [[], ''];
+  };
+  const all = text.replace(/^\ufeff/, '');
+  for (let at = 0; at < all.length; at += 1) {
+    const letter = all[at] ?? '';
+    if (quoted) {
+      if (letter !== '"') value += letter;
+      else if (all[at + 1] === '"') [value, at] = [`${value}"`, at + 1];
+      else quoted = false;
+    } else if (letter === '"' && value === '') quoted = true;
+    else if (letter === ',' || letter === ';') {
+      row.push(value);
+      value = '';
+    } else if (letter === '\n') end();
+    else if (letter !== '\r') value += letter;
+  }
+  if (value !== '' || row.length > 0) end();
+  return rows;
+}

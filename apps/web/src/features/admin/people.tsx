@@ -1,8 +1,10 @@
 import { useMemo, useState, type FormEvent } from 'react';
 import { post, postForm, remove } from '../../api/client';
 import { useHere } from '../../app/context';
+import { download } from '../../core/csv';
 import { useLoaded } from '../../ui/loaded';
 import { Press } from '../../ui/parts';
+import { COLUMNS, rowOf, wanted, type Wanted } from './agents-csv';
 import { Choice, Field, Remove, Split, Text, Went, all, useAdmin, useAgain, useDeed, usePaths } from './kit';
 import { readWorker, writeWorker, type Profile } from './profile';
 
@@ -22,11 +24,57 @@ export default function People() {
   const worker = workers.find((one) => one.sid === chosen);
   const items = workers.map((one) => ({ sid: one.sid, name: readWorker(one.attributes).full_name || one.friendly_name, note: one.activity_name }));
   return (
-    <Split label={say('people.title')} items={items} chosen={chosen} choose={choose} add={say('people.add')}>
-      {chosen === 'new' && <One key="new" done={(sid) => { choose(sid); reload(); }} />}
-      {worker && <One key={worker.sid} worker={worker} done={(sid) => { choose(sid); reload(); }} />}
-      {!worker && chosen !== 'new' && <p className="empty">{say('choose')}</p>}
-    </Split>
+    <>
+      <Files workers={workers} done={reload} />
+      <Split label={say('people.title')} items={items} chosen={chosen} choose={choose} add={say('people.add')}>
+        {chosen === 'new' && <One key="new" done={(sid) => { choose(sid); reload(); }} />}
+        {worker && <One key={worker.sid} worker={worker} done={(sid) => { choose(sid); reload(); }} />}
+        {!worker && chosen !== 'new' && <p className="empty">{say('choose')}</p>}
+      </Split>
+    </>
+  );
+}
+
+/** All agents as a file, and a file as agents: what it would do is shown first. */
+function Files({ workers, done }: { workers: Worker[]; done: () => void }) {
+  const say = useAdmin();
+  const { routing } = usePaths();
+  const deed = useDeed();
+  const [plan, setPlan] = useState<Wanted[] | null>(null);
+  const news = plan?.filter((one) => one.is !== 'same') ?? [];
+  const count = (is: Wanted['is']) => plan?.filter((one) => one.is === is).length ?? 0;
+  const read = (file: File | undefined) =>
+    void deed.run(async () => {
+      setPlan(null);
+      if (!file) return;
+      const found = wanted(await file.text(), workers);
+      if (!Array.isArray(found)) throw new Error(say('agents.wrong', { line: found.line, columns: COLUMNS.join(', ') }));
+      setPlan(found);
+    }, '');
+  const apply = () =>
+    void deed.run(async () => {
+      for (const { name, attributes } of news) {
+        const there = workers.find((one) => one.friendly_name === name);
+        await postForm(there ? `${routing}/Workers/${there.sid}` : `${routing}/Workers`, { FriendlyName: name, Attributes: attributes });
+      }
+    }, say('agents.done', { count: news.length })).then((fine) => {
+      if (fine) setPlan(null);
+      done();
+    });
+  return (
+    <details className="box">
+      <summary>{say('agents.files')}</summary>
+      <div className="form">
+        <div className="buttons"><Press onClick={() => download('agents', COLUMNS, workers.map(rowOf))}>{say('agents.save')}</Press></div>
+        <div className="hinted">
+          <Field label={say('agents.load')}><input type="file" accept=".csv,text/csv" onChange={(event) => read(event.target.files?.[0])} /></Field>
+          <small>{say('agents.hint', { columns: COLUMNS.join(', ') })}</small>
+        </div>
+        {plan && <p role="status">{say('agents.plan', { made: count('new'), changed: count('changed'), same: count('same') })}</p>}
+        {news.length > 0 && <div className="buttons"><Press tone="primary" aria-disabled={deed.busy} onClick={apply}>{say('agents.apply')}</Press></div>}
+        <Went deed={deed} />
+      </div>
+    </details>
   );
 }
 
