@@ -122,7 +122,9 @@ test('a workflow is drafted in the form and as JSON, tried, replayed, and publis
   assert.equal(await page.getByRole('group', { name: 'Filter 1, step 1' }).getByLabel('Seconds').inputValue(), '45');
   await page.getByText('draft, not published').waitFor();
 
-  await stage.does('post', { path: '/Tasks', form: { WorkflowSid: await sidOf('Inbound ACD'), Attributes: '{"skill":"bills"}', TaskChannel: 'chat' } });
+  const first = await stage.does('post', { path: '/Tasks', form: { WorkflowSid: await sidOf('Inbound ACD'), Attributes: '{"skill":"bills"}', TaskChannel: 'chat' } });
+  // Nobody takes it: an offer that runs out would make ana Offline.
+  await stage.does('post', { path: `/Tasks/${first.sid}`, form: { AssignmentStatus: 'canceled', Reason: 'it was an example' } });
   await page.getByRole('button', { name: 'Replay', exact: true }).click();
   const replayed = page.getByRole('region', { name: 'What would have been' });
   await replayed.waitFor();
@@ -153,11 +155,11 @@ test('a workflow is drafted in the form and as JSON, tried, replayed, and publis
   // What was there before can be compared and had again.
   const history = page.getByRole('region', { name: 'Published before' });
   await history.getByRole('row').filter({ hasText: 'Bills go to those who know them, always' }).filter({ hasText: 'admin' }).waitFor();
-  const first = history.getByRole('row').filter({ hasText: 'over the API' });
-  await first.getByRole('button', { name: 'Compare with live' }).click();
-  await first.getByText('"filter_friendly_name": "Bills"').waitFor();
+  const original = history.getByRole('row').filter({ hasText: 'over the API' });
+  await original.getByRole('button', { name: 'Compare with live' }).click();
+  await original.getByText('"filter_friendly_name": "Bills"').waitFor();
   await admin.looks('admin-history');
-  await first.getByRole('button', { name: 'Take into the draft' }).click();
+  await original.getByRole('button', { name: 'Take into the draft' }).click();
   assert.deepEqual(JSON.parse(await json.inputValue()), before);
   await page.getByText('draft, not published').waitFor();
   await page.getByRole('button', { name: 'Discard the draft' }).click();

@@ -25,7 +25,7 @@ export default function People() {
   const items = workers.map((one) => ({ sid: one.sid, name: readWorker(one.attributes).full_name || one.friendly_name, note: one.activity_name }));
   return (
     <>
-      <Files workers={workers} done={reload} />
+      <Files workers={workers} done={() => { choose(null); reload(); }} />
       <Split label={say('people.title')} items={items} chosen={chosen} choose={choose} add={say('people.add')}>
         {chosen === 'new' && <One key="new" done={(sid) => { choose(sid); reload(); }} />}
         {worker && <One key={worker.sid} worker={worker} done={(sid) => { choose(sid); reload(); }} />}
