@@ -7,7 +7,7 @@ mod fetch;
 mod shelf;
 
 pub use error::PromptError;
-pub use shelf::{KEPT_LENGTH_MAX, KeepError, KeptAudio, KeptPrompts, PromptShelf};
+pub use shelf::{Finding, KEPT_LENGTH_MAX, KeepError, KeptAudio, KeptPrompts, PromptShelf};
 
 /// What a file holds, at 8 kHz, for tests of what writes files.
 #[cfg(test)]
@@ -289,10 +289,7 @@ mod tests {
     struct Ours(Mutex<PathBuf>);
 
     impl KeptPrompts for Ours {
-        fn file<'a>(
-            &'a self,
-            url: &'a str,
-        ) -> Pin<Box<dyn Future<Output = Option<(PathBuf, String)>> + Send + 'a>> {
+        fn file<'a>(&'a self, url: &'a str) -> Finding<'a> {
             let path = lock(&self.0).clone();
             Box::pin(async move { url.ends_with("/kept").then(|| (path, "audio/wav".to_owned())) })
         }

@@ -47,13 +47,13 @@ pub enum KeepError {
     Io(#[from] io::Error),
 }
 
+/// Looks for a file and its content type.
+pub type Finding<'a> = Pin<Box<dyn Future<Output = Option<(PathBuf, String)>> + Send + 'a>>;
+
 /// Where the audio of a URL is, if this Tandem keeps it: nobody is asked over HTTP then.
 pub trait KeptPrompts: Send + Sync {
     /// The file and its content type; `None` for a URL that names nothing of ours.
-    fn file<'a>(
-        &'a self,
-        url: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Option<(PathBuf, String)>> + Send + 'a>>;
+    fn file<'a>(&'a self, url: &'a str) -> Finding<'a>;
 }
 
 impl PromptShelf {
