@@ -7,7 +7,7 @@ extern crate tandem_http as http_api;
 
 use base::*;
 use engine::call::{Line, SwitchboardSettings};
-use http_api::{Api, Metrics, NoLines, NoRecordings, Readiness, ReadyState, Sids, Validations};
+use http_api::{Api, Metrics, NoLines, NoPrompts, NoRecordings, Readiness, ReadyState, Sids, Validations};
 use owner::{
     Directory, Opener, Opening, Phones, Voice, VoiceOutputs, VoiceSettings, Voices, Workspaces,
     WorkspacesSettings,
@@ -128,6 +128,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         readiness,
         metrics: Metrics::default(),
         recordings: std::sync::Arc::new(NoRecordings),
+        prompts: std::sync::Arc::new(NoPrompts),
         oidc: None,
         ice: http_api::IceSettings::default(),
         lines: std::sync::Arc::new(NoLines),

@@ -11,7 +11,8 @@ use gateway::sip::{DomainRules, PhoneDirectory, SipGateway, TrunkRegistration};
 use gateway::speech::Utterance;
 use http_api::{
     Api, Entered, KeptPrompt, Lines, MediaForm, Metrics, Pending, PhoneLine, PromptMedia, PromptWords,
-    RecordingMedia, TrunkLine, TrunkRegistered, VALIDATION_DOCUMENTS, VALIDATION_ENDED, Validation, Validations,
+    RecordingMedia, TrunkLine, TrunkRegistered, VALIDATION_DOCUMENTS, VALIDATION_ENDED, Validation,
+    Validations,
 };
 use owner::{AssignmentFailure, Phones, SipDirectory, SipDomainRules, Voices, Workspaces};
 use sip::digest::PhoneSecret;
