@@ -318,7 +318,7 @@ impl PromptMedia for PromptFolder {
 
     fn speak(&self, name: String, words: PromptWords) -> Pending<'_, Result<KeptPrompt, String>> {
         let PromptWords { text, language } = words;
-        let words = Utterance { text, language, voice: "woman".to_owned() };
+        let words = Utterance { text, language, voice: "woman".to_owned(), delivery: Default::default() };
         Box::pin(async move { kept(self.shelf.speak(&name, &words).await) })
     }
 

@@ -162,7 +162,12 @@ mod tests {
     }
 
     fn words(language: &str) -> Utterance {
-        Utterance { text: "hello".into(), language: language.into(), voice: "woman".into() }
+        Utterance {
+            text: "hello".into(),
+            language: language.into(),
+            voice: "woman".into(),
+            delivery: Default::default(),
+        }
     }
 
     #[tokio::test]
