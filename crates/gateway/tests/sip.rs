@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what is not there fails the test")]
 
+#[path = "sip/interop.rs"]
+mod interop;
 #[path = "sip/names.rs"]
 mod names;
 mod peers;

@@ -417,6 +417,27 @@ mod tests {
     }
 
     #[test]
+    fn packets_of_any_length_are_heard_alike() {
+        let tone = render(&[Tone { hertz: [440.0, 0.0], ms: 2_000 }], -10.0);
+        for ms in [10, 20, 30, 40, 60] {
+            let (mut buffer, length) = (JitterBuffer::default(), ms * 8);
+            let mut packets = tone.chunks(length).enumerate().peekable();
+            let (mut heard, mut frame) = (Vec::new(), [0; FRAME]);
+            for tick in 0..100 {
+                while let Some((n, chunk)) = packets.next_if(|(n, _)| (n + 1) * ms <= tick * 20) {
+                    let payload: Vec<u8> = chunk.iter().map(|sample| Law::A.encode(*sample)).collect();
+                    let now = Mono(((n + 1) * ms * 1_000) as u64);
+                    buffer.insert(now, 1, (n * length) as u32, Codec::Pcma, &payload);
+                }
+                buffer.next_20_ms(&mut frame);
+                heard.extend(frame);
+            }
+            assert!(share(&heard[1_600..], 440.0) > 0.98, "{ms} ms: {}", share(&heard[1_600..], 440.0));
+            assert_eq!((buffer.concealed(), buffer.late()), (0, 0), "{ms} ms");
+        }
+    }
+
+    #[test]
     fn what_a_peer_does_not_say_is_no_loss_once_it_said_so() {
         let mut buffer = JitterBuffer::default();
         let mut frame = [0; FRAME];

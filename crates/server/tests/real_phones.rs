@@ -310,3 +310,74 @@ async fn a_greeting_with_its_beep_a_person_and_nobody_are_told_apart() {
     }
     server.stop().await.unwrap();
 }
+
+/// sipp as ana's phone with one of its two calls.
+fn one_line_of_ana(folder: &Path, server: &Server, scenario: &str, to: &str, more: &[&str]) -> Command {
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp").join(scenario);
+    let mut command = Command::new("sipp");
+    command
+        .arg(server.sip().to_string())
+        .arg("-sf")
+        .arg(scenario)
+        .args(["-s", to, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-m", "1"])
+        .args(["-p", &free_udp_port().unwrap().to_string()])
+        .args(["-nostdin", "-timeout", "60s", "-timeout_error"])
+        .args(more)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+/// The 200 that sipp has acknowledged, from its log of messages on.
+#[expect(clippy::disallowed_methods, reason = "polls a condition until a deadline")]
+async fn answer_in(log: &Path) -> String {
+    let waited = tokio::time::timeout(WITHIN, async {
+        loop {
+            let said = std::fs::read_to_string(log).unwrap_or_default();
+            match said.split_once("SIP/2.0 200 OK") {
+                Some((_, answer)) if answer.contains("\nACK ") => return answer.to_owned(),
+                _ => tokio::time::sleep(Duration::from_millis(40)).await,
+            }
+        }
+    });
+    waited.await.expect("sipp acknowledges an answer")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs sipp and baresip"]
+async fn sipp_puts_the_callees_of_its_two_calls_through() {
+    const FRIEND: &str = "+15557770101";
+    let network = Trunk::open().await.unwrap();
+    network.expects(FRIEND, Outside::Answers(Tone(1000)));
+    let options = ServerOptions { trunk: Some(network.uri()), ..Default::default() };
+    let server = Server::start(options).await.unwrap();
+    let centre = Centre::demo(server.rest()).await.unwrap();
+    centre.says("bo", "Available").await.unwrap();
+    let bo = testkit::Phone::registered("bo", "bo-demo-phone", server.sip(), Tone(620)).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let log = ["-trace_msg", "-message_file", "messages.log"];
+    let mut asks = one_line_of_ana(folder.path(), &server, "phone_asks.xml", "bo", &log).spawn().unwrap();
+    let colleague = bo.rings(WITHIN).await.unwrap().answers().await.unwrap();
+
+    // What its other line has to name is what stands in the answer to this one.
+    let answer = answer_in(&folder.path().join("messages.log")).await;
+    let header = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+    let tag = |name: &str| header(name).split_once("tag=").unwrap().1;
+    let (call, ours, theirs) = (header("Call-ID:"), tag("To:"), tag("From:"));
+    let replaces = format!("{call}%3Bto-tag%3D{ours}%3Bfrom-tag%3D{theirs}");
+    let more = ["-key", "replaces", &replaces, "-key", "other", "bo"];
+    let mut through =
+        one_line_of_ana(folder.path(), &server, "phone_puts_through.xml", FRIEND, &more).spawn().unwrap();
+    let friend = network.receives(WITHIN).await.unwrap();
+
+    // The others hear each other, and sipp is out of it.
+    friend.hears(Tone(620), WITHIN).await.unwrap();
+    colleague.hears(Tone(1000), WITHIN).await.unwrap();
+    assert!(through.wait().unwrap().success(), "the transfer failed\n{}", server.log());
+    assert!(asks.wait().unwrap().success(), "the first call was not ended\n{}", server.log());
+    friend.hangs_up().await.unwrap();
+    colleague.ends(WITHIN).await.unwrap();
+    drop(bo);
+    server.stop().await.unwrap();
+}

@@ -78,6 +78,7 @@ impl Established {
         match Target::of(&self.shared, request) {
             Ok(Target { to, replaces }) => {
                 respond(&handle, 202, Vec::new(), None).await;
+                sent(&handle).await;
                 self.tell_referrer(100, &format!("active;expires={}", REFER_MAX.as_secs())).await;
                 self.shared.report(Event::Referred { leg: self.leg, to, replaces }).await;
             }
@@ -141,11 +142,21 @@ impl Established {
         let kind = stack::value(request, "Content-Type").unwrap_or_default().to_ascii_lowercase();
         let status = fragment(&request.body).filter(|_| kind.starts_with(FRAGMENT));
         respond(&handle, 200, Vec::new(), None).await;
+        sent(&handle).await;
         let state = stack::value(request, "Subscription-State").unwrap_or_default().to_ascii_lowercase();
         let over = state.trim_start().starts_with("terminated") || status.is_some_and(|code| code >= 200);
         if status.is_some() || over {
             self.shared.report(Event::ReferNotified { leg: self.leg, status, over }).await;
         }
+    }
+}
+
+/// Waits until the final answer that was given is on its way: what we say next must not overtake it. The stack sends it in a task of
+/// its own, and takes no more answers then; those given here are never sent.
+async fn sent(handle: &TransactionHandle) {
+    let answered = async { while handle.reply(stack::status(200)).await.is_ok() {} };
+    if tokio::time::timeout(NOTICE_MAX, answered).await.is_err() {
+        debug!("an answer was not sent in time");
     }
 }
 

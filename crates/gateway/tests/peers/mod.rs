@@ -282,6 +282,18 @@ impl Sipp {
         self.port
     }
 
+    /// What a scenario says for `[keyword]`.
+    pub fn saying(mut self, keyword: &str, text: &str) -> Self {
+        self.arguments.extend(["-key".into(), keyword.into(), text.into()]);
+        self
+    }
+
+    /// Keeps its messages, for [`RunningSipp::replaces`].
+    pub fn watched(mut self) -> Self {
+        self.arguments.extend(["-trace_msg".into(), "-message_file".into(), "messages.log".into()]);
+        self
+    }
+
     pub fn on_port(mut self, port: u16) -> Self {
         self.port = port;
         self
@@ -363,6 +375,15 @@ impl Sipp {
 }
 
 impl RunningSipp {
+    /// Its call as another names it in a `Replaces` of a URI (RFC 3891), from our point of view. It was answered.
+    pub fn replaces(&self) -> String {
+        let log = std::fs::read_to_string(self._folder.path().join("messages.log")).unwrap();
+        let answer = &log[log.find("SIP/2.0 200 OK").expect("an answer")..];
+        let header = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+        let tag = |name: &str| header(name).split_once("tag=").unwrap().1;
+        format!("{}%3Bto-tag%3D{}%3Bfrom-tag%3D{}", header("Call-ID:"), tag("To:"), tag("From:"))
+    }
+
     /// Waits for the scenario to end, which must be without a failed call.
     pub async fn finish(mut self) {
         let status = deadline(self.child.wait()).await.unwrap();
@@ -673,11 +694,17 @@ impl Drop for Kamailio {
 impl Kamailio {
     /// Public numbers beginning with +1555777 lead to `network`, all others to whoever registered as `line7`.
     pub fn start(network: SocketAddr) -> Self {
+        Self::with_algorithm(network, "MD5")
+    }
+
+    /// The same; numbers beginning with +1555666 lead there too, for who knows the password of `line7`, hashed like this.
+    pub fn with_algorithm(network: SocketAddr, algorithm: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let text = include_str!("../kamailio.cfg")
             .replace("LISTEN", &address.to_string())
-            .replace("NETWORK", &network.to_string());
+            .replace("NETWORK", &network.to_string())
+            .replace("ALGORITHM", algorithm);
         let config = folder.path().join("kamailio.cfg");
         std::fs::write(&config, text).unwrap();
         let log = std::fs::File::create(folder.path().join("output.log")).unwrap();

@@ -106,6 +106,7 @@ async fn a_call_moves_on_from_a_server_that_does_not_answer_and_the_next_call_be
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "polls a condition until a deadline")]
 async fn registration_and_health_find_the_server_that_answers() {
     let (silent, provider) = (Speaker::new().await, Speaker::new().await);
     let dns = NameServer::start(&[
