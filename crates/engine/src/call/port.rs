@@ -1,5 +1,10 @@
 //! What goes into the switchboard and what comes out of it.
 
+mod audio;
+mod records;
+mod setup;
+mod views;
+
 use crate::routing::command::{CallEnd, Command as RoutingCommand, VoiceReport};
 use crate::routing::effect::VoiceOrder;
 pub use crate::routing::model::Mailbox;
@@ -9,8 +14,12 @@ use serde::{Deserialize, Serialize};
 use sip::port as sip_port;
 use std::time::Duration;
 
+pub use audio::*;
 pub use media_port::{MachinePlan, Pause};
+pub use records::*;
+pub use setup::*;
 pub use sip_port::LegId;
+pub use views::*;
 
 /// Asks for a document; chosen by the switchboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,131 +138,6 @@ pub struct Webhook {
     pub method: Method,
 }
 
-/// A number that is ours and what answers it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NumberSettings {
-    pub sid: PhoneNumberSid,
-    pub number: PhoneNumber,
-    pub voice: Option<Webhook>,
-    pub voice_fallback: Option<Webhook>,
-    pub status_callback: Option<Webhook>,
-    /// A TwiML application, which says all of that in the number's place.
-    pub application: Option<ApplicationSid>,
-}
-
-/// A TwiML application and what answers its calls.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ApplicationSettings {
-    pub sid: ApplicationSid,
-    pub voice: Option<Webhook>,
-    pub voice_fallback: Option<Webhook>,
-    pub status_callback: Option<Webhook>,
-}
-
-/// A SIP domain and what answers its calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SipDomainSettings {
-    pub sid: SipDomainSid,
-    /// In lower case.
-    pub name: String,
-    pub voice: Option<Webhook>,
-    pub voice_fallback: Option<Webhook>,
-    pub status_callback: Option<Webhook>,
-    /// Phones register there: `sip:ana@{name}` rings them.
-    pub registers: bool,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct QueueSettings {
-    pub sid: QueueSid,
-    pub friendly_name: String,
-    pub max_size: u32,
-}
-
-/// Longest message unless a mailbox says otherwise.
-const MESSAGE_MAX: Duration = Duration::from_secs(180);
-
-/// How a mailbox takes messages; also its row in the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailboxSettings {
-    pub workspace: WorkspaceSid,
-    pub mailbox: Mailbox,
-    /// What callers hear first; ours, with the name, if absent.
-    pub greeting: Option<Greeting>,
-    pub length_max: Duration,
-    /// Messages are to be written down by the transcription provider.
-    pub transcribe: bool,
-}
-
-impl MailboxSettings {
-    /// Of a mailbox of which nobody has said anything.
-    pub fn new(workspace: WorkspaceSid, mailbox: Mailbox) -> Self {
-        Self { workspace, mailbox, greeting: None, length_max: MESSAGE_MAX, transcribe: false }
-    }
-}
-
-/// What a mailbox says before the tone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Greeting {
-    /// A sentence.
-    Say(String),
-    /// The URL of an audio file.
-    Play(String),
-}
-
-/// A message that a caller left; also its row in the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VoicemailRecord {
-    pub sid: VoicemailSid,
-    pub workspace: WorkspaceSid,
-    pub mailbox: Mailbox,
-    pub call: CallSid,
-    /// Its media.
-    pub recording: RecordingSid,
-    /// The task that ended with it.
-    pub task: Option<TaskSid>,
-    pub from: String,
-    pub from_name: Option<String>,
-    pub to: String,
-    pub duration_s: u64,
-    pub created: Timestamp,
-    pub updated: Timestamp,
-    /// When somebody first said that they had heard it; `None` is new.
-    pub heard: Option<Timestamp>,
-    #[serde(default)]
-    pub transcript: Transcript,
-}
-
-/// What a message says, written down.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transcript {
-    /// Nobody wanted it, or nobody can.
-    #[default]
-    None,
-    /// It is being written.
-    InProgress,
-    Completed(String),
-    /// Why not.
-    Failed(String),
-}
-
-/// An agent's phone.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AgentSettings {
-    /// SIP user name, `ana`.
-    pub user: String,
-    /// What colleagues dial to reach this phone, `1001`.
-    pub extension: Option<String>,
-    pub workspace: WorkspaceSid,
-    pub worker: WorkerSid,
-    /// Workflow for the tasks of calls that the agent makes.
-    pub outbound_workflow: Option<WorkflowSid>,
-    /// Caller ID of the agent's calls to the outside.
-    pub caller_id: Option<PhoneNumber>,
-}
-
 /// What the API asks.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "requests come one by one, and boxed")]
@@ -327,127 +211,6 @@ pub enum Request {
         call: CallSid,
         stream: String,
     },
-}
-
-/// A stream that is to be started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewStream {
-    /// `wss://…`
-    pub url: String,
-    pub name: Option<String>,
-    pub track: twiml::StreamTrack,
-    /// Told of its beginning and end.
-    pub callback: Option<Webhook>,
-    /// What the application is told first, in order.
-    pub parameters: Vec<(String, String)>,
-}
-
-/// A stream, as Streams shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamView {
-    pub sid: StreamSid,
-    pub call: CallSid,
-    pub name: Option<String>,
-    /// `in-progress`, else `stopped`.
-    pub live: bool,
-    pub updated: Timestamp,
-}
-
-/// What whoever carries audio to applications is told.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StreamOrder {
-    Open(Box<StreamPlan>),
-    /// The party of the call pressed a key.
-    Digit {
-        stream: StreamSid,
-        digit: char,
-    },
-    /// Ends it. Nothing more is told of it.
-    Close {
-        stream: StreamSid,
-    },
-}
-
-/// A stream to be opened.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StreamPlan {
-    pub stream: StreamSid,
-    pub account: AccountSid,
-    pub call: CallSid,
-    /// `wss://…`
-    pub url: String,
-    pub track: twiml::StreamTrack,
-    pub parameters: Vec<(String, String)>,
-    /// Whose audio it is.
-    pub leg: LegId,
-    /// By which the leg's audio is had; never used twice.
-    pub tap: media_port::RecordingId,
-    /// The leg by which the application speaks, if it does. The call is told to hear it; nobody else knows it.
-    pub voice: Option<LegId>,
-}
-
-/// Listens to a caller; chosen by the switchboard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ListenId(pub u64);
-
-/// What whoever listens to callers is told.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ListenOrder {
-    /// Until something was said; then nobody listens any more.
-    Begin(Box<ListenPlan>),
-    /// Nobody needs to know any more.
-    End { listen: ListenId },
-}
-
-/// How somebody is listened to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ListenPlan {
-    pub listen: ListenId,
-    pub call: CallSid,
-    pub leg: LegId,
-    /// By which the leg's audio is had; never used twice.
-    pub tap: media_port::RecordingId,
-    pub language: String,
-    /// Words that are likely.
-    pub hints: Vec<String>,
-    pub model: String,
-    /// Silence that ends what is said.
-    pub quiet: Duration,
-    /// It ends after this long anyway.
-    pub longest: Duration,
-    /// Guesses are wanted while the caller speaks.
-    pub partial: bool,
-}
-
-/// What was heard.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ListenEvent {
-    /// The caller begins to speak.
-    Spoke { listen: ListenId },
-    /// What has been said so far, as far as can be guessed.
-    Partial { listen: ListenId, text: String },
-    /// What was said, or why nobody knows. The last event.
-    Recognised { listen: ListenId, outcome: Result<Recognised, String> },
-}
-
-/// What was said.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recognised {
-    /// Empty if nothing.
-    pub text: String,
-    /// From 0 to 1, if the recogniser says.
-    pub confidence: Option<f64>,
-}
-
-/// What became of a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StreamEvent {
-    /// The application listens.
-    Started { stream: StreamSid },
-    /// The application sent something that is not understood; told once.
-    Warned { stream: StreamSid, code: u32, message: String },
-    /// It is over, though nobody here wanted that. With a documented code and a sentence if it never began or broke.
-    Ended { stream: StreamSid, error: Option<FetchError> },
 }
 
 /// Somebody in the conversation of a reservation.
@@ -563,54 +326,6 @@ pub enum RecordingChange {
     Stop,
 }
 
-/// A recording as the 2010 API shows it; also its row in the store.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RecordingRecord {
-    pub sid: RecordingSid,
-    pub call: Option<CallSid>,
-    pub conference: Option<ConferenceSid>,
-    pub status: RecordingStatus,
-    /// `DialVerb Conference OutboundAPI RecordVerb StartCallRecordingAPI StartCallRecordingTwiML`
-    pub source: String,
-    pub channels: u16,
-    pub track: RecordingTrack,
-    pub started: Timestamp,
-    pub duration_s: Option<u64>,
-    pub error_code: Option<u32>,
-    pub created: Timestamp,
-    pub updated: Timestamp,
-    /// Its media is gone since then.
-    #[serde(default)]
-    pub deleted: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RecordingStatus {
-    InProgress,
-    Paused,
-    Stopped,
-    Processing,
-    Completed,
-    Absent,
-    Deleted,
-}
-
-/// What is said in a recording, as Transcriptions shows it; also its row in the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TranscriptionRecord {
-    pub sid: TranscriptionSid,
-    pub account: AccountSid,
-    pub recording: RecordingSid,
-    /// `in-progress`, `completed` or `failed`
-    pub status: String,
-    pub text: String,
-    /// Length of the recording.
-    pub duration_s: u64,
-    pub created: Timestamp,
-    pub updated: Timestamp,
-}
-
 /// Somebody to be called into a conference.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewParticipant {
@@ -659,32 +374,6 @@ pub struct ConferenceChange {
     pub announce: Option<Webhook>,
 }
 
-/// A live conference and who is in it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConferenceView {
-    pub record: ConferenceRecord,
-    /// Those who are called to it and not in it yet come last.
-    pub participants: Vec<ParticipantView>,
-}
-
-/// A participant, as Participants shows it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ParticipantView {
-    pub conference: ConferenceSid,
-    pub call: CallSid,
-    pub label: Option<String>,
-    pub muted: bool,
-    pub hold: bool,
-    pub coaching: bool,
-    pub coach: Option<CallSid>,
-    pub start_on_enter: bool,
-    pub end_on_exit: bool,
-    /// `queued connecting ringing connected complete failed`
-    pub status: &'static str,
-    pub created: Timestamp,
-    pub updated: Timestamp,
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub enum Program {
     Webhook(Webhook),
@@ -716,179 +405,6 @@ pub enum EndStatus {
     Canceled,
     /// Ends a call in any live state.
     Completed,
-}
-
-/// A queue of waiting calls, as Queues shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueueView {
-    pub sid: QueueSid,
-    pub friendly_name: String,
-    pub current_size: u32,
-    pub max_size: u32,
-    /// Mean wait of those who are waiting now, in whole seconds.
-    pub average_wait_s: u32,
-    /// From the front.
-    pub members: Vec<MemberView>,
-}
-
-/// A call that waits under an agent's name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParkedView {
-    pub call: CallSid,
-    pub task: TaskSid,
-    pub reservation: ReservationSid,
-    pub worker: WorkerSid,
-    pub since: Timestamp,
-}
-
-/// A SIP phone that stays connected between calls: they come and go on it without another INVITE, and are answered at the
-/// desk, over REST, or with `*2`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LineView {
-    pub call: CallSid,
-    /// It is connected; else the phone rings for it.
-    pub open: bool,
-}
-
-/// The conversation of a reservation as it is held now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TalkView {
-    /// The agent is there, the far end rings.
-    pub dialing: bool,
-    /// They talk.
-    pub live: bool,
-    /// The customer's leg, once there is one.
-    pub customer: Option<CallSid>,
-    /// The customer is on hold.
-    pub held: bool,
-    /// The agent is not heard.
-    pub muted: bool,
-    /// Who else is in it.
-    pub others: Vec<PartyView>,
-}
-
-/// A colleague, a supervisor, or somebody outside in a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartyView {
-    /// `None`: somebody outside.
-    pub worker: Option<WorkerSid>,
-    pub call: CallSid,
-    /// Who was called, outside.
-    pub number: Option<String>,
-    /// Not there yet.
-    pub ringing: bool,
-    pub muted: bool,
-    pub held: bool,
-    pub supervises: bool,
-}
-
-/// One waiting call, as Members shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberView {
-    pub call: CallSid,
-    pub enqueued: Timestamp,
-    /// From 1.
-    pub position: u32,
-    pub wait: Duration,
-}
-
-/// A call as the 2010 API shows it; also its row in the store.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CallRecord {
-    pub sid: CallSid,
-    pub parent: Option<CallSid>,
-    pub number: Option<PhoneNumberSid>,
-    pub to: String,
-    pub from: String,
-    pub from_name: Option<String>,
-    pub direction: CallDirection,
-    pub status: CallStatus,
-    pub forwarded_from: Option<String>,
-    pub sip_call_id: Option<String>,
-    pub created: Timestamp,
-    pub updated: Timestamp,
-    /// When it was answered.
-    pub answered: Option<Timestamp>,
-    pub ended: Option<Timestamp>,
-    /// `human`, `machine_start`, …, once that is known.
-    #[serde(default)]
-    pub answered_by: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CallDirection {
-    Inbound,
-    OutboundApi,
-    OutboundDial,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CallStatus {
-    Queued,
-    Ringing,
-    InProgress,
-    Completed,
-    Busy,
-    Failed,
-    NoAnswer,
-    Canceled,
-}
-
-/// A conference as it is recorded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ConferenceRecord {
-    pub sid: ConferenceSid,
-    pub friendly_name: String,
-    /// `init`, `in-progress`, `completed`
-    pub status: String,
-    pub reason_ended: Option<String>,
-    /// By whose leaving it ended.
-    #[serde(default)]
-    pub call_ending: Option<CallSid>,
-    pub created: Timestamp,
-    pub updated: Timestamp,
-}
-
-/// Somebody in the conference of a task, as the Sync map `{TaskSid}.CS` shows them (reference: TaskRouter §8.5).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskParticipant {
-    pub workspace: WorkspaceSid,
-    pub task: TaskSid,
-    pub conference: ConferenceSid,
-    pub call: CallSid,
-    pub participant_type: ParticipantType,
-    pub worker: Option<WorkerSid>,
-    /// The agent's own, or the one that a supervisor listens to.
-    pub reservation: Option<ReservationSid>,
-    /// `joined`, else `left`.
-    pub joined: bool,
-    pub hold: bool,
-    pub muted: bool,
-    pub at: Timestamp,
-}
-
-/// What somebody is in the conference of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ParticipantType {
-    Worker,
-    Customer,
-    Supervisor,
-    /// Anybody else.
-    Unknown,
-}
-
-/// One line of a call's story.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TimelineEntry {
-    pub call: CallSid,
-    pub at: Timestamp,
-    /// `sip`, `twiml`, `webhook`, `digit`, `queue`, `reservation`, `bridge`, `park`, `hold`, `record`, `quality`
-    pub kind: String,
-    pub text: String,
-    pub data: serde_json::Value,
 }
 
 #[derive(Debug, Clone, PartialEq)]
