@@ -208,3 +208,22 @@ def test_usage_is_counted_by_category_and_time(client):
     for wrong in (dict(category="sms"), dict(start_date="2026-02-02", end_date="2026-02-01")):
         with pytest.raises(TwilioException, match="HTTP 400 .*20001"):
             records.list(**wrong)
+
+
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Usage/Triggers.json, POST /2010-04-01/Accounts/{AccountSid}/Usage/Triggers.json
+# covers: GET /2010-04-01/Accounts/{AccountSid}/Usage/Triggers/{Sid}.json, POST /2010-04-01/Accounts/{AccountSid}/Usage/Triggers/{Sid}.json
+# covers: DELETE /2010-04-01/Accounts/{AccountSid}/Usage/Triggers/{Sid}.json
+def test_nothing_waits_for_usage(client):
+    triggers = client.usage.triggers
+    assert triggers.list() == []
+    one = triggers("UT" + "0" * 32)
+    told = dict(callback_url="http://127.0.0.1:9/used", trigger_value="1", usage_category="calls")
+    for status, code, ask in (
+        (403, 20403, lambda: triggers.create(**told)),
+        (404, 20404, one.fetch),
+        (404, 20404, lambda: one.update(friendly_name="x")),
+        (404, 20404, one.delete),
+    ):
+        with pytest.raises(TwilioRestException) as refused:
+            ask()
+        assert (refused.value.status, refused.value.code) == (status, code)

@@ -57,6 +57,8 @@ routes! {
     "/Accounts/{ac}/Usage/Records/Yesterday" => get usage::yesterday;
     "/Accounts/{ac}/Usage/Records/ThisMonth" => get usage::this_month;
     "/Accounts/{ac}/Usage/Records/LastMonth" => get usage::last_month;
+    "/Accounts/{ac}/Usage/Triggers" => get usage::triggers, post refused::trigger;
+    "/Accounts/{ac}/Usage/Triggers/{ut}" => get usage::trigger, post usage::trigger, delete usage::trigger;
     "/Accounts/{ac}/IncomingPhoneNumbers/{pn}" => get numbers::fetch, post numbers::update, delete numbers::remove;
     "/Accounts/{ac}/Calls" => get calls::list, post calls::create;
     "/Accounts/{ac}/Calls/{ca}" => get calls::fetch, post calls::update, delete calls::remove;

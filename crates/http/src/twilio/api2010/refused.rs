@@ -1,4 +1,4 @@
-//! Operations on live calls that there are not, and that say so.
+//! Operations that there are not, most of them on live calls, and that say so.
 
 use super::own;
 use crate::answer::Outcome;
@@ -48,4 +48,10 @@ pub(super) async fn message(
     asked: Asked,
 ) -> Outcome {
     refused(&app, ac, ca, &asked, "User-defined messages").await
+}
+
+/// Something to be told when so much is used.
+pub(super) async fn trigger(At(ac): At<AccountSid>, asked: Asked) -> Outcome {
+    own(&asked, ac)?;
+    Err(ApiError::with(20403, "Usage triggers are not offered here".to_owned()).into())
 }

@@ -81,6 +81,21 @@ async fn count(app: &App, ac: AccountSid, range: Range, usage: &mut Usage) -> Re
     }
 }
 
+/// Nothing is charged, so there is nothing that a trigger could wait for: an account has none.
+pub(super) async fn triggers(State(_): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
+    own(&asked, ac)?;
+    let query = PageQuery::parse(&asked.params, SIZE_MAX)?;
+    let filters = asked.params.filters(&["Recurring", "TriggerBy", "UsageCategory"]);
+    let path = store_page::uri(ac, format_args!("Usage/Triggers.json"));
+    let none = Shown { items: Vec::new(), next: None, previous: None };
+    Ok(ok(Listing { path, key: "usage_triggers", filters, query }.v2010(none)))
+}
+
+pub(super) async fn trigger(At((ac, ut)): At<(AccountSid, String)>, asked: Asked) -> Outcome {
+    own(&asked, ac)?;
+    Err(ApiError::not_found(ut).into())
+}
+
 macro_rules! lists {
     ($($name:ident => $path:literal, $interval:ident, $time:expr;)*) => {$(
         pub(super) async fn $name(State(app): State<App>, At(ac): At<AccountSid>, asked: Asked) -> Outcome {
