@@ -6,7 +6,7 @@
 extern crate tandem_http as http_api;
 
 use base::*;
-use engine::call::{Line, SwitchboardSettings};
+use engine::call::{Series, SwitchboardSettings};
 use http_api::{Api, Metrics, NoLines, NoPrompts, NoRecordings, Readiness, ReadyState, Sids, Validations};
 use owner::{
     Directory, Opener, Opening, Phones, Voice, VoiceOutputs, VoiceSettings, Voices, Workspaces,
@@ -46,10 +46,10 @@ fn ignored<T: Send + 'static>() -> mpsc::Sender<T> {
 struct Ignored(VoiceSettings, VoiceOutputs);
 
 impl Opener for Ignored {
-    fn open(&self, account: AccountSid, line: Line) -> Opening<'_> {
+    fn open(&self, account: AccountSid, series: Series) -> Opening<'_> {
         let mut settings = self.0.clone();
         settings.switchboard.account = account;
-        settings.switchboard.line = line;
+        settings.switchboard.series = series;
         settings.entropy = Entropy::seeded(settings.clock.now().wall.0.unsigned_abs());
         Box::pin(Voice::start(settings, self.1.clone()))
     }

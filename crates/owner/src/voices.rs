@@ -1,7 +1,7 @@
 use crate::{Phones, Voice};
 use base::{AccountSid, PhoneNumber};
 use engine::call::port::{Input, LegId, Request, Response};
-use engine::call::{Line, dialled_number};
+use engine::call::{Series, dialled_number};
 use media::control::Event as MediaEvent;
 use sip::port::{Event as SipEvent, Source};
 use std::collections::{HashMap, VecDeque};
@@ -22,15 +22,15 @@ pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Voice, StoreError>> + 
 
 /// Opens the switchboards of accounts, with everything around them.
 pub trait Opener: Send + Sync {
-    /// The switchboard of `account` as its store has it, whose numbers begin with `line`.
-    fn open(&self, account: AccountSid, line: Line) -> Opening<'_>;
+    /// The switchboard of `account` as its store has it, whose numbers begin with `series`.
+    fn open(&self, account: AccountSid, series: Series) -> Opening<'_>;
     /// Refuses an inbound leg that no switchboard takes, with this SIP status.
     fn refuse(&self, leg: LegId, status: u16);
 }
 
 impl<T: Opener + ?Sized> Opener for Arc<T> {
-    fn open(&self, account: AccountSid, line: Line) -> Opening<'_> {
-        (**self).open(account, line)
+    fn open(&self, account: AccountSid, series: Series) -> Opening<'_> {
+        (**self).open(account, series)
     }
 
     fn refuse(&self, leg: LegId, status: u16) {
@@ -76,7 +76,7 @@ impl Directory {
 /// The switchboards of all accounts of a process, which share one gateway. A cheap handle.
 ///
 /// What the gateway reports goes to the switchboard that it concerns ([`route`](Self::route)). A number that a switchboard
-/// gave out (a leg it calls, a play, a recording) tells which one that is ([`Line`]). A call that comes in belongs to the
+/// gave out (a leg it calls, a play, a recording) tells which one that is ([`Series`]). A call that comes in belongs to the
 /// account of the number, SIP domain or phone it is for or from, or of the browser that makes it; its leg is remembered.
 /// What nobody claims is the first account's.
 #[derive(Clone)]
@@ -96,7 +96,7 @@ struct Shared {
 #[derive(Default)]
 struct Boards {
     of: HashMap<AccountSid, Board>,
-    lines: HashMap<Line, AccountSid>,
+    series: HashMap<Series, AccountSid>,
 }
 
 struct Board {
@@ -123,12 +123,12 @@ pub enum OpenError {
 }
 
 impl Voices {
-    /// With the switchboard of the first account, which has [`Line`] 0. `opener` opens the others; `directory` is the one
+    /// With the switchboard of the first account, which has [`Series`] 0. `opener` opens the others; `directory` is the one
     /// that all of them keep.
     pub fn new(first: Voice, opener: impl Opener + 'static, directory: Directory, phones: Phones) -> Self {
         let mut boards = Boards::default();
         boards.of.insert(first.account(), Board { voice: first.clone(), active: true });
-        boards.lines.insert(Line::default(), first.account());
+        boards.series.insert(Series::default(), first.account());
         Self(Arc::new(Shared {
             first,
             opener: Box::new(opener),
@@ -173,12 +173,12 @@ impl Voices {
         if self.all().len() > SUBACCOUNTS_MAX {
             return Err(OpenError::Full);
         }
-        let line = Line(*next);
+        let series = Series(*next);
         *next += 1;
-        let voice = self.0.opener.open(account, line).await?;
+        let voice = self.0.opener.open(account, series).await?;
         let mut boards = self.0.boards.write().unwrap_or_else(PoisonError::into_inner);
         boards.of.insert(account, Board { voice, active });
-        boards.lines.insert(line, account);
+        boards.series.insert(series, account);
         drop(boards);
         info!(account.sid = %account, "the switchboard of account {account} is open");
         Ok(())
@@ -292,9 +292,9 @@ impl Voices {
 
     fn of_media(&self, event: &MediaEvent) -> Voice {
         match event {
-            MediaEvent::PlayEnded { play, .. } => self.of_line(Line::of(play.0)),
+            MediaEvent::PlayEnded { play, .. } => self.of_series(Series::of(play.0)),
             MediaEvent::RecordingQuiet { recording } | MediaEvent::Recorded { recording, .. } => {
-                self.of_line(Line::of(recording.0))
+                self.of_series(Series::of(recording.0))
             }
             MediaEvent::Digit { leg, .. }
             | MediaEvent::Heard { leg }
@@ -308,15 +308,15 @@ impl Voices {
     fn of_leg(&self, leg: LegId) -> Voice {
         // Inbound legs are numbered by the gateway, and odd.
         if leg.0.is_multiple_of(2) {
-            return self.of_line(Line::of(leg.0));
+            return self.of_series(Series::of(leg.0));
         }
         let account = self.legs().of.get(&leg).copied();
         account.and_then(|account| self.any_of(account)).unwrap_or_else(|| self.0.first.clone())
     }
 
-    fn of_line(&self, line: Line) -> Voice {
+    fn of_series(&self, series: Series) -> Voice {
         let boards = self.0.boards.read().unwrap_or_else(PoisonError::into_inner);
-        let board = boards.lines.get(&line).and_then(|account| boards.of.get(account));
+        let board = boards.series.get(&series).and_then(|account| boards.of.get(account));
         board.map_or_else(|| self.0.first.clone(), |board| board.voice.clone())
     }
 

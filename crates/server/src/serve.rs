@@ -8,7 +8,7 @@ use crate::switchboards::{EVENTS_MAX, ORDERS_MAX, Shared, Switchboards, route, s
 use crate::tls;
 use base::{AccountSid, Clock, Entropy};
 use engine::call::port::Input;
-use engine::call::{Line, SwitchboardSettings};
+use engine::call::{Series, SwitchboardSettings};
 use gateway::browser::{BrowserSettings, Browsers};
 use gateway::media::{MediaPlane, MediaSettings};
 use gateway::prompts::{PromptSettings, PromptShelf};
@@ -260,7 +260,7 @@ async fn start(config: Config) -> Result<Running, ServeError> {
         recognition: config.recognition_command.clone(),
     };
     let switchboards = Arc::new(Switchboards::new(shared, entropy.fork(), stop_carriers.clone()));
-    let first = switchboards.open(config.account, Line::default()).await?;
+    let first = switchboards.open(config.account, Series::default()).await?;
     let voices = Voices::new(first, switchboards.clone(), directory, phones.clone());
     known_voices.get_or_init(|| voices.clone());
     for account in accounts.iter().filter(|account| account.status != AccountStatus::Closed) {

@@ -3,7 +3,7 @@
 use crate::mailboxes;
 use base::{AccountSid, CallSid, Clock, Entropy};
 use engine::call::port::Input;
-use engine::call::{Line, SwitchboardSettings};
+use engine::call::{Series, SwitchboardSettings};
 use gateway::browser::Browsers;
 use gateway::media::MediaPlane;
 use gateway::recognition::{Recogniser, RecognitionCommand};
@@ -49,7 +49,7 @@ pub struct Shared {
     pub workspaces: Workspaces,
     /// Which account has which number.
     pub directory: Directory,
-    /// Of the first account; the others differ in the account and the line.
+    /// Of the first account; the others differ in the account and the series.
     pub settings: SwitchboardSettings,
     pub media: MediaPlane,
     pub outgoing: Outgoing,
@@ -107,7 +107,7 @@ impl Switchboards {
         lock(&self.orders).abort_all();
     }
 
-    async fn start(&self, account: AccountSid, line: Line) -> Result<Voice, store::StoreError> {
+    async fn start(&self, account: AccountSid, series: Series) -> Result<Voice, store::StoreError> {
         let of = &self.shared;
         let (sip, mut sip_outbox) = mpsc::channel(ORDERS_MAX);
         let (fetches, fetch_outbox) = mpsc::channel(ORDERS_MAX);
@@ -120,7 +120,7 @@ impl Switchboards {
             entropy: lock(&self.entropy).fork(),
             workspaces: of.workspaces.clone(),
             directory: of.directory.clone(),
-            switchboard: SwitchboardSettings { account, line, ..of.settings.clone() },
+            switchboard: SwitchboardSettings { account, series, ..of.settings.clone() },
         };
         let outputs =
             VoiceOutputs { sip, media: of.media_orders.clone(), fetch: fetches, listen, streams, transcribe };
@@ -161,8 +161,8 @@ impl Switchboards {
 }
 
 impl Opener for Switchboards {
-    fn open(&self, account: AccountSid, line: Line) -> Opening<'_> {
-        Box::pin(self.start(account, line))
+    fn open(&self, account: AccountSid, series: Series) -> Opening<'_> {
+        Box::pin(self.start(account, series))
     }
 
     fn refuse(&self, leg: LegId, status: u16) {

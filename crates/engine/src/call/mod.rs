@@ -41,5 +41,5 @@ mod views;
 
 pub use inbound::public as dialled_number;
 pub use port::*;
-pub use settings::{Line, SwitchboardSettings};
+pub use settings::{Series, SwitchboardSettings};
 pub use switchboard::Switchboard;

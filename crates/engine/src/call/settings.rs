@@ -11,9 +11,9 @@ const NUMBERS_BITS: u32 = 40;
 /// One of the switchboards of a process, which share a gateway: what it numbers begins with it, so that no two of them call
 /// different things the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Line(pub u32);
+pub struct Series(pub u32);
 
-impl Line {
+impl Series {
     /// The switchboard that has given out this number.
     pub fn of(number: u64) -> Self {
         Self(u32::try_from(number >> NUMBERS_BITS).unwrap_or(u32::MAX))
@@ -31,7 +31,7 @@ pub struct SwitchboardSettings {
     /// Whose calls these are.
     pub account: AccountSid,
     /// Which of the process's switchboards it is.
-    pub line: Line,
+    pub series: Series,
     /// `ApiVersion` in every webhook.
     pub api_version: String,
     /// Domains whose users are our registered phones: `sip:ana@pbx.example` with `pbx.example` here rings `ana`.
@@ -61,7 +61,7 @@ impl SwitchboardSettings {
     pub fn new(account: AccountSid, public_url: impl Into<String>) -> Self {
         Self {
             account,
-            line: Line::default(),
+            series: Series::default(),
             api_version: "2010-04-01".to_owned(),
             sip_domains: Vec::new(),
             public_url: public_url.into(),
@@ -82,9 +82,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_numbers_of_a_line_tell_it() {
-        for line in [Line(0), Line(1), Line(70_000)] {
-            assert_eq!((Line::of(line.first()), Line::of(line.first() + 1_000_000_000_000)), (line, line));
+    fn the_numbers_of_a_series_tell_it() {
+        for series in [Series(0), Series(1), Series(70_000)] {
+            assert_eq!(
+                (Series::of(series.first()), Series::of(series.first() + 1_000_000_000_000)),
+                (series, series)
+            );
         }
     }
 }

@@ -157,7 +157,7 @@ pub(super) enum Timer {
 impl Switchboard {
     /// An idle switchboard without numbers, queues or agents.
     pub fn new(settings: SwitchboardSettings, entropy: Entropy) -> Self {
-        let first = settings.line.first();
+        let first = settings.series.first();
         Self {
             settings,
             entropy,

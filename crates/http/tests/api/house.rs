@@ -5,7 +5,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use base::*;
 use base64::Engine;
-use engine::call::{Line, SwitchboardSettings};
+use engine::call::{Series, SwitchboardSettings};
 use http_api::{Api, Metrics, NoLines, NoRecordings, Readiness, ReadyState, Sids, Validations, router};
 use owner::{
     Directory, Opener, Opening, Phones, Voice, VoiceOutputs, VoiceSettings, Voices, Workspaces,
@@ -42,11 +42,11 @@ pub struct House {
 struct Shared(VoiceSettings, VoiceOutputs);
 
 impl Opener for Shared {
-    fn open(&self, account: AccountSid, line: Line) -> Opening<'_> {
+    fn open(&self, account: AccountSid, series: Series) -> Opening<'_> {
         let mut settings = self.0.clone();
         settings.switchboard.account = account;
-        settings.switchboard.line = line;
-        settings.entropy = Entropy::seeded(1_000 + u64::from(line.0));
+        settings.switchboard.series = series;
+        settings.entropy = Entropy::seeded(1_000 + u64::from(series.0));
         Box::pin(Voice::start(settings, self.1.clone()))
     }
 
