@@ -10,6 +10,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 /// The account of `--dev`.
 pub const DEV_ACCOUNT: &str = "AC00000000000000000000000000000001";
@@ -155,6 +157,8 @@ struct File {
     recognition_command: Option<Vec<String>>,
     /// Webhooks may point to private networks.
     private_webhooks: Option<bool>,
+    /// A PEM file of authorities that applications' certificates may be signed by, beside the public ones.
+    webhook_authorities: Option<PathBuf>,
     /// Numbers that our trunk brings: those that may be created over the API, outside `--dev`.
     numbers: Option<Vec<PhoneNumber>>,
     /// STUN and TURN servers that browsers are told of.
@@ -216,6 +220,8 @@ pub struct Config {
     pub recognition_command: Option<Vec<String>>,
     /// Webhooks may point to private networks.
     pub private_webhooks: bool,
+    /// Authorities that applications' certificates may be signed by, beside the public ones: certificates in DER.
+    pub webhook_authorities: Vec<Vec<u8>>,
     /// Numbers that may be created outside `--dev`.
     pub numbers: Vec<PhoneNumber>,
     /// STUN and TURN servers that browsers are told of.
@@ -467,10 +473,22 @@ impl Config {
             transcription_command: file.transcription_command.filter(|words| !words.is_empty()),
             recognition_command: file.recognition_command.filter(|words| !words.is_empty()),
             private_webhooks: file.private_webhooks.unwrap_or(dev),
+            webhook_authorities: file.webhook_authorities.map(authorities).transpose()?.unwrap_or_default(),
             numbers: file.numbers.unwrap_or_default(),
             ice,
             oidc: sign_on::settle(flags.oidc, file.oidc).map_err(ConfigError::SignOn)?,
         })
+    }
+}
+
+/// The certificates in a PEM file, of which there must be one.
+fn authorities(path: PathBuf) -> Result<Vec<Vec<u8>>, ConfigError> {
+    let text = std::fs::read(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match read {
+        Ok(all) if !all.is_empty() => Ok(all.iter().map(|certificate| certificate.to_vec()).collect()),
+        Ok(_) => Err(ConfigError::Parse { path, message: "it has no certificate".to_owned() }),
+        Err(error) => Err(ConfigError::Parse { path, message: error.to_string() }),
     }
 }
 

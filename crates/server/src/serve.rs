@@ -213,6 +213,7 @@ async fn start(config: Config) -> Result<Running, ServeError> {
     let known_voices = Arc::new(OnceLock::new());
     let mut outgoing = OutgoingSettings::new(tokens.clone(), public_url.clone(), entropy.fork());
     outgoing.policy = Policy { allow_private: config.private_webhooks };
+    outgoing.authorities.clone_from(&config.webhook_authorities);
     outgoing.documents = Some(Arc::new(Bins::new(
         store.clone(),
         validations.clone(),
@@ -498,8 +499,11 @@ fn media_settings(config: &Config, entropy: Entropy, clock: Clock) -> MediaSetti
     settings.ip = config.sip.ip();
     settings.ports = config.rtp.clone();
     settings.recordings = config.data.join(RECORDINGS);
-    settings.prompts =
-        PromptSettings { private_networks: config.private_webhooks, ..PromptSettings::default() };
+    settings.prompts = PromptSettings {
+        private_networks: config.private_webhooks,
+        authorities: config.webhook_authorities.clone(),
+        ..PromptSettings::default()
+    };
     settings
 }
 

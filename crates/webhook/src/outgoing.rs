@@ -60,6 +60,8 @@ pub struct OutgoingSettings {
     pub entropy: Entropy,
     /// Told of failures.
     pub on_failure: Option<FailureHook>,
+    /// Authorities (certificates in DER) that are believed beside the public ones.
+    pub authorities: Vec<Vec<u8>>,
 }
 
 impl OutgoingSettings {
@@ -72,6 +74,7 @@ impl OutgoingSettings {
             documents: None,
             entropy,
             on_failure: None,
+            authorities: Vec::new(),
         }
     }
 }
@@ -116,6 +119,7 @@ struct Shared {
     documents: Option<Arc<dyn LocalDocuments>>,
     entropy: Mutex<Entropy>,
     on_failure: Option<FailureHook>,
+    authorities: Vec<Vec<u8>>,
     client: Client,
     /// By connect timeout.
     impatient: Mutex<HashMap<Duration, Client>>,
@@ -124,7 +128,8 @@ struct Shared {
 impl Outgoing {
     /// Ready to make requests.
     pub fn new(settings: OutgoingSettings) -> Result<Self, OutgoingError> {
-        let client = client(settings.policy, CONNECT_TIMEOUT).map_err(OutgoingError::Client)?;
+        let client =
+            client(settings.policy, CONNECT_TIMEOUT, &settings.authorities).map_err(OutgoingError::Client)?;
         let public_url =
             Url::parse(&settings.public_url).map_err(|_| OutgoingError::PublicUrl(settings.public_url))?;
         let shared = Shared {
@@ -134,6 +139,7 @@ impl Outgoing {
             documents: settings.documents,
             entropy: Mutex::new(settings.entropy),
             on_failure: settings.on_failure,
+            authorities: settings.authorities,
             client,
             impatient: Mutex::default(),
         };
@@ -215,13 +221,17 @@ impl Outgoing {
         if let Some(client) = impatient.get(&connect) {
             return Ok(client.clone());
         }
-        let made = client(self.shared.policy, connect)
+        let made = client(self.shared.policy, connect, &self.shared.authorities)
             .map_err(|error| Trouble::new(12400, Cause::Refused, format!("no HTTP client: {error}")))?;
         if impatient.len() >= CLIENTS_MAX {
             impatient.clear();
         }
         impatient.insert(connect, made.clone());
         Ok(made)
+    }
+
+    pub(crate) fn authorities(&self) -> &[Vec<u8>] {
+        &self.shared.authorities
     }
 
     /// Who may have the document at `url`, and whether nobody else can. An address that was ours once, before the port
@@ -236,8 +246,12 @@ impl Outgoing {
     }
 }
 
-fn client(policy: Policy, connect: Duration) -> Result<Client, reqwest::Error> {
-    Client::builder()
+fn client(policy: Policy, connect: Duration, authorities: &[Vec<u8>]) -> Result<Client, reqwest::Error> {
+    let mut builder = Client::builder();
+    for authority in authorities {
+        builder = builder.add_root_certificate(reqwest::Certificate::from_der(authority)?);
+    }
+    builder
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(connect)

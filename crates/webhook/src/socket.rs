@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
@@ -63,7 +63,11 @@ impl Outgoing {
         let signed = self.sign(account, text, &[])?;
         let request = request(signed, &url).ok_or_else(malformed)?;
         let stream = self.reach(host.trim_matches(['[', ']']), port).await?;
-        let io: Box<dyn Io> = if secure { Box::new(encrypt(stream, &host).await?) } else { Box::new(stream) };
+        let io: Box<dyn Io> = if secure {
+            Box::new(encrypt(stream, &host, self.authorities()).await?)
+        } else {
+            Box::new(stream)
+        };
         let config = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
@@ -126,9 +130,13 @@ fn request(signed: String, url: &Url) -> Option<Request> {
 async fn encrypt(
     stream: TcpStream,
     host: &str,
+    authorities: &[Vec<u8>],
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Trouble> {
     let failed = |why: String| Trouble::new(31910, Cause::Connect, format!("no TLS with {host}: {why}"));
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for authority in authorities {
+        roots.add(CertificateDer::from(authority.clone())).map_err(|why| failed(why.to_string()))?;
+    }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|why| failed(why.to_string()))?

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use sip::port::{Cause, Command, Destination, Event, Progress};
 use std::time::Duration;
 
+/// What SIP says of a call that was answered.
+const ANSWERED: u16 = 200;
 /// An answer of ours, or a ring whose own timeout failed, is given up after this long.
 const GUARD: Duration = Duration::from_secs(40);
 /// What we wait beyond a ring's timeout for the gateway to report it.
@@ -475,9 +477,11 @@ impl Switchboard {
         let status = call.record.status.as_str();
         let mut more = duration_parameters(call.record.answered, self.now.wall);
         more.extend(call.record.answered_by.as_ref().map(|by| pair("AnsweredBy", by)));
-        if let Close::Gone(_, Some(code)) = close {
-            more.push(pair("SipResponseCode", code));
-        }
+        let code = match close {
+            Close::Gone(_, Some(code)) => Some(code),
+            _ => call.record.answered.map(|_| ANSWERED),
+        };
+        more.extend(code.map(|code| pair("SipResponseCode", code)));
         if let Some(recording) = call.recording {
             more.extend(self.recording_parameters(recording));
         }

@@ -66,6 +66,11 @@ impl Fetcher {
         if !private_networks {
             client = client.dns_resolver(Arc::new(PublicResolver)).no_proxy();
         }
+        for authority in &settings.authorities {
+            let certificate = reqwest::Certificate::from_der(authority);
+            client = client
+                .add_root_certificate(certificate.map_err(|error| PromptError::Client(error.to_string()))?);
+        }
         let client = client.build().map_err(|error| PromptError::Client(error.to_string()))?;
         Ok(Self { client, private_networks, bytes_max: settings.body_bytes_max })
     }

@@ -45,6 +45,8 @@ pub struct PromptSettings {
     pub speech: Arc<dyn Speech>,
     /// Prompts that are here already.
     pub kept: Option<Arc<dyn KeptPrompts>>,
+    /// Authorities (certificates in DER) that are believed beside the public ones.
+    pub authorities: Vec<Vec<u8>>,
 }
 
 impl Default for PromptSettings {
@@ -56,6 +58,7 @@ impl Default for PromptSettings {
             cache_bytes_max: 256 << 20,
             speech: Arc::new(LocalSpeech::default()),
             kept: None,
+            authorities: Vec::new(),
         }
     }
 }

@@ -122,7 +122,7 @@ async fn everything_is_told_in_order_and_in_its_documented_form() {
     let last = &told[3];
     let seconds: u32 = last.parameter("CallDuration").parse().unwrap();
     assert!(seconds >= 3, "{last:?}");
-    assert_eq!(shown(last, &["Duration", "AnsweredBy"]), ["1", "machine_start"]);
+    assert_eq!(shown(last, &["Duration", "SipResponseCode", "AnsweredBy"]), ["1", "200", "machine_start"]);
     assert_eq!(shown(&told[0], &["CallDuration", "Duration"]), ["", ""], "not before the end");
 
     // Who answered.

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use testkit::{DEV_TOKEN, Ear, Heard, Tone, WITHIN, ulaw_decode, ulaw_encode};
+use testkit::{DEV_TOKEN, Ear, Heard, Server, ServerOptions, Tone, Trunk, WITHIN, ulaw_decode, ulaw_encode};
 use tokio::sync::mpsc;
 
 /// An application at the other end of a stream: it remembers what it is told, listens, and says what the test wants.
@@ -22,7 +22,8 @@ struct Talker {
 }
 
 struct Shared {
-    address: Mutex<String>,
+    /// `ws://…`, as the service knows it.
+    root: Mutex<String>,
     signed: Mutex<Vec<bool>>,
     messages: Mutex<Vec<Value>>,
     ears: Mutex<HashMap<String, Ear>>,
@@ -35,7 +36,7 @@ impl Talker {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
-            address: Mutex::new(address.to_string()),
+            root: Mutex::new(format!("ws://{address}")),
             signed: Mutex::default(),
             messages: Mutex::default(),
             ears: Mutex::default(),
@@ -100,7 +101,7 @@ async fn talk(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> axum::response::Response {
-    let url = format!("ws://{}/{name}", shared.address.lock().unwrap());
+    let url = format!("{}/{name}", shared.root.lock().unwrap());
     let given = headers.get("x-twilio-signature").map_or("", |value| value.to_str().unwrap());
     shared.signed.lock().unwrap().push(webhook::matches(DEV_TOKEN, &url, &[], given));
     upgrade.on_upgrade(move |socket| converse(shared, socket))
@@ -242,4 +243,76 @@ async fn an_application_that_is_no_websocket_is_told_of_and_the_call_goes_on() {
     eventually("the error is noted", async || codes().await.contains(&"31920".to_owned())).await;
     caller.hangs_up().await.unwrap();
     it.stop().await;
+}
+
+/// TLS on a port of its own, with a certificate that `authority` signed for `localhost`; what comes goes on to `plain`.
+async fn encrypted(plain: std::net::SocketAddr, folder: &std::path::Path) -> std::net::SocketAddr {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+    use tokio_rustls::rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
+    let key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new(Vec::<String>::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    std::fs::write(folder.join("authority.pem"), authority.self_signed(&key).unwrap().pem()).unwrap();
+    let issuer = Issuer::new(authority, key);
+    let own = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&own, &issuer);
+    let own = PrivateKeyDer::try_from(own.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.unwrap().der().clone()], own)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                // A client that does not believe the certificate goes away.
+                let Ok(mut secure) = acceptor.accept(stream).await else { return };
+                let mut plain = tokio::net::TcpStream::connect(plain).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut secure, &mut plain).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_is_believed_by_its_certificate() {
+    let (talker, folder) = (Talker::start().await, tempfile::tempdir().unwrap());
+    let address = encrypted(talker.address, folder.path()).await;
+    let secure = format!("wss://localhost:{}", address.port());
+    talker.shared.root.lock().unwrap().clone_from(&secure);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("tandem.toml"), format!("webhook-authorities = \"{}\"\n", path("authority.pem")))
+        .unwrap();
+    for believed in [true, false] {
+        let trunk = Trunk::open().await.unwrap();
+        let flags = if believed { vec!["--config".to_owned(), path("tandem.toml")] } else { Vec::new() };
+        let options = ServerOptions { trunk: Some(trunk.uri()), flags, ..Default::default() };
+        let it = Scene::around(Server::start(options).await.unwrap(), trunk).await;
+        let connect = format!(r#"<Connect><Stream url="{secure}/talk" statusCallback="/stream"/></Connect>"#);
+        it.says("/voice", &format!("{connect}{}", it.play(FIRST)));
+        it.number("+15550122104", "/voice", &[]).await;
+        let (caller, sid) = it.caller("+15558882104", CALLER, "+15550122104").await;
+        if believed {
+            talker.hears("inbound", CALLER).await;
+            talker.sings(ELSEWHERE, 30).await;
+            caller.hears(ELSEWHERE, WITHIN).await.unwrap();
+            assert_eq!(*talker.shared.signed.lock().unwrap(), [true]);
+        } else {
+            caller.hears(FIRST, WITHIN).await.unwrap();
+            assert_eq!(it.posted("/stream", "StreamEvent").await, "stream-error");
+            let path = it.rest.account_path(&format!("/Calls/{sid}/Notifications.json"));
+            let noted = it.rest.list(&path, "notifications").await.unwrap();
+            assert!(noted.iter().any(|n| n["error_code"] == "31910"), "{noted:?}");
+        }
+        caller.hangs_up().await.unwrap();
+        it.stop().await;
+    }
 }
