@@ -142,6 +142,8 @@ async fn after_a_kill_what_was_answered_is_there_and_calls_are_settled() {
         };
         it.centre.until(&path, "no task of a call that is gone", WITHIN * 2, none).await.unwrap();
 
+        it.centre.wraps_up("ana", WITHIN).await.unwrap();
+
         // One caller talks to ana, another waits; tasks come in from three sides.
         let ana = it.phone("ana", AGENT).await;
         it.centre.says("ana", "Available").await.unwrap();
