@@ -10,8 +10,12 @@ export type Language = keyof typeof NAMES;
 /** The choice of one page is the other's too. */
 const KEPT = 'tandem.language';
 
+/** `{count}` is the value, `{count|call|calls}` the word for it. */
 export const fill = (text: string, values: Values = {}) =>
-  text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''));
+  text.replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (_, name: string, one?: string, many?: string) => {
+    const value = values[name] ?? '';
+    return (Number(value) === 1 ? one : many) ?? String(value);
+  });
 
 function first(): Language {
   const kept = localStorage.getItem(KEPT);

@@ -27,4 +27,5 @@ test('every language fills the same names in', () => {
   const names = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
   for (const key of Object.keys(en) as Key[]) expect(names(de[key]), key).toEqual(names(en[key]));
   expect(fill('{a} and {b}', { a: 'x', b: 2 })).toBe('x and 2');
+  expect([0, 1, 2].map((n) => fill('{n} {n|call|calls}', { n }))).toEqual(['0 calls', '1 call', '2 calls']);
 });

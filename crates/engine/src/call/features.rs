@@ -144,7 +144,8 @@ impl Switchboard {
             // Digit by digit, as a listener writes it down.
             let from: String = from.chars().filter(char::is_ascii_digit).flat_map(|d| [d, ' ']).collect();
             let minutes = self.now.wall.since(view.since).as_secs() / 60;
-            text.push_str(&format!(" Call {}: from {from}, parked for {minutes} minutes.", i + 1));
+            let unit = if minutes == 1 { "minute" } else { "minutes" };
+            text.push_str(&format!(" Call {}: from {from}, parked for {minutes} {unit}.", i + 1));
         }
         text
     }
