@@ -59,22 +59,22 @@ node_sdk() {
   (cd tests/sdk/node && npm ci --no-audit --no-fund) || return 1
   scripts/with-server.sh npm --prefix tests/sdk/node test || return 1
   # The same packages at the desks of agents with phones.
-  cargo test -p tandem-server --test transfer -- --ignored --test-threads=1
+  cargo test --workspace --test transfer -- --ignored --test-threads=1
 }
 
 phones() {
   for program in sipp baresip openssl; do
     command -v "$program" >/dev/null || { echo "$program is missing: scripts/setup.sh installs it"; return 1; }
   done
-  cargo test -p tandem-testkit --test baresip -- --ignored &&
-    cargo test -p tandem-server --test real_phones -- --ignored --test-threads=1 &&
-    cargo test -p tandem-server --test secure_phones -- --ignored --test-threads=1
+  cargo test --workspace --test baresip -- --ignored &&
+    cargo test --workspace --test real_phones -- --ignored --test-threads=1 &&
+    cargo test --workspace --test secure_phones -- --ignored --test-threads=1
 }
 
 browsers() {
   command -v chromium >/dev/null || { echo "chromium is missing: scripts/setup.sh installs it"; return 1; }
   (cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund) || return 1
-  cargo test -p tandem-server --test browser -- --ignored --test-threads=1
+  cargo test --workspace --test browser -- --ignored --test-threads=1
 }
 
 web_units() {
@@ -90,9 +90,10 @@ web_desk() {
   npm --prefix apps/web run e2e
 }
 
+# Everything is built at once and in one selection of features: `-p` would build what is shared once more.
 section "build" bash -c 'cargo build --workspace --all-targets && echo "1 checks passed, 0 failed"'
 section "rust" rust_tests
-section "simulated days" cargo run -q -p tandem-sim -- --days "${TANDEM_SIM_DAYS:-300}"
+section "simulated days" "$target/debug/tandem-sim" --days "${TANDEM_SIM_DAYS:-300}"
 section "python sdk" python_sdk
 section "node sdk" node_sdk
 section "real phones" phones
