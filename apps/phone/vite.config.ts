@@ -1,6 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
-import { budget } from '../shared/budget';
+import { budget } from '../common/budget';
 
 export default defineConfig({
   base: '/phone/',

@@ -3,7 +3,7 @@ import { Card } from './card';
 import { ApiFailure, numbers, signIn, whoAmI, type OwnNumber, type Session } from './core/api';
 import { PEOPLE, wished, type Persona } from './core/people';
 import { LANGUAGES, useWords, type Language } from './i18n';
-import { chooseTheme, THEMES, themeNow, type Theme } from '../../shared/theme';
+import { chooseTheme, THEMES, themeNow, type Theme } from '../../common/theme';
 
 /** Who calls first: enough for a swap. */
 const AT_FIRST = 2;

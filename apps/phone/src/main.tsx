@@ -3,7 +3,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './app';
 import { Spoken } from './i18n';
 import './styles.css';
-import { applyTheme } from '../../shared/theme';
+import { applyTheme } from '../../common/theme';
 
 applyTheme();
 const root = document.getElementById('root');

@@ -1,8 +1,8 @@
-import { NAMES, words, type Language, type SayOf } from '../../../shared/words';
+import { NAMES, words, type Language, type SayOf } from '../../../common/words';
 import { de } from './de';
 import { en } from './en';
 
-export { fill, type Language, type Values } from '../../../shared/words';
+export { fill, type Language, type Values } from '../../../common/words';
 export type Key = keyof typeof en;
 export type Texts = Record<Key, string>;
 export type Say = SayOf<Key>;

@@ -17,7 +17,7 @@ import { Icon, type IconName } from '../ui/icons';
 import { Menu } from '../ui/menu';
 import { Clock, Press, Trouble } from '../ui/parts';
 import { knock, ring, tick } from '../ui/sound';
-import { chooseTheme, themeNow, type Theme } from '../../../shared/theme';
+import { chooseTheme, themeNow, type Theme } from '../../../common/theme';
 import { useHere, type Page } from './context';
 
 const PAGES: { page: Page; icon: IconName }[] = [

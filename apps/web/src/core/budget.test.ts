@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { budget, firstLoad } from '../../../shared/budget';
+import { budget, firstLoad } from '../../../common/budget';
 
 const noise = (bytes: number) => Array.from({ length: bytes }, (_, i) => String.fromCharCode(33 + ((i * i * 7 + i * 31) % 90))).join('');
 const chunk = (code: string, more: object = {}) => ({ type: 'chunk' as const, code, isEntry: false, imports: [] as string[], ...more });
