@@ -4,7 +4,7 @@ use crate::answer::Failure;
 use crate::desk::{self, Desks, Logins, access};
 use crate::event_bridge::Bridge;
 use crate::{Api, BODY_BYTES_MAX, address::Reached, auth};
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Path, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -12,9 +12,15 @@ use base::{AccountSid, Timestamp, WorkspaceSid};
 use engine::routing::Workspace;
 use engine::routing::command::{Answer as Decided, Command, RoutingError};
 use serde::de::DeserializeOwned;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use store::model::User;
 use wire::{Address, ApiError, Params};
+
+/// How long a body that is too large is read all the same, up to twice what is allowed, so that its sender hears the refusal.
+const REFUSED_BODY_MAX: Duration = Duration::from_secs(5);
 
 /// What handlers share.
 #[derive(Clone)]
@@ -209,7 +215,10 @@ pub(crate) async fn read_body_of(
 ) -> Result<Bytes, ApiError> {
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > bytes_max) {
+    if let Some(length) = announced.filter(|length| *length > bytes_max) {
+        if length <= bytes_max.saturating_mul(2) {
+            let _ = tokio::time::timeout(REFUSED_BODY_MAX, discard(body)).await;
+        }
         return Err(ApiError::of(20413));
     }
     match axum::body::to_bytes(body, bytes_max).await {
@@ -217,6 +226,11 @@ pub(crate) async fn read_body_of(
         Err(error) if is_too_long(&error) => Err(ApiError::of(20413)),
         Err(_) => Err(ApiError::invalid("The request body could not be read")),
     }
+}
+
+/// Reads a body that is refused to its end: who is cut off while they send do not hear why.
+async fn discard(mut body: axum::body::Body) {
+    while let Some(Ok(_)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {}
 }
 
 fn is_too_long(error: &axum::Error) -> bool {
