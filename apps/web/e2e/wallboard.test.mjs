@@ -27,9 +27,9 @@ test('charts of the queues follow the calls, and say the same as tables', async 
   const now = page.getByRole('region', { name: 'Waiting now' });
   await now.getByText('Nobody waits.').waitFor();
   await waits('maria', '+15558880031');
-  await now.getByText('1 wait in 1 queues; most in Inbound ACD: 1.').waitFor();
+  await now.getByText('1 waits in 1 queue; most in Inbound ACD: 1.').waitFor();
   await waits('omar', '+15558880032');
-  await now.getByText('2 wait in 1 queues; most in Inbound ACD: 2.').waitFor();
+  await now.getByText('2 wait in 1 queue; most in Inbound ACD: 2.').waitFor();
   await now.getByRole('button', { name: 'Table' }).click();
   await now.getByRole('row', { name: 'Inbound ACD 2' }).waitFor();
   assert.equal(await now.getByRole('img').count(), 0);
